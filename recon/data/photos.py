@@ -207,6 +207,20 @@ def read_mask(path: str | Path) -> np.ndarray:
     return (grey > 127).astype("float32")[..., None]
 
 
+def square_mask(mask: np.ndarray, size: int) -> np.ndarray:
+    """Bring a mask where `square` brings its photo.
+
+    Args:
+        mask: float32 `(H, W, 1)`, 1 = missing.
+        size: side of the result, in pixels.
+
+    Returns:
+        float32 `(size, size, 1)`, still 0 or 1: each pixel takes the nearest value.
+    """
+    small = Image.fromarray(crop(mask)[..., 0]).resize((size, size), Image.Resampling.NEAREST)
+    return np.array(small)[..., None]
+
+
 def write(path: str | Path, photo: np.ndarray) -> None:
     """Write uint8 `(H, W, 3)` as PNG or JPEG by the path's ending, whole or not at all.
 
