@@ -1,0 +1,427 @@
+"""Give real photos their missing pieces back: `python -m recon.restore PHOTO --box ROW,COL`.
+
+A classical fill takes the whole photo. A network knows one size only, so it looks at the photo
+through square windows: around each hole one that the hole fills about as much as the boxes filled
+the photos of its training, resized to the network's size and back. Only missing pixels are
+pasted, at the photo's own resolution; known pixels stay as they are, bit for bit.
+"""
+
+import math
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+from scipy import ndimage
+
+from recon import boxes, commandline, methods
+from recon.atomic import writing
+from recon.boxes import Box
+from recon.data import photos
+from recon.errors import BadInput
+
+SHARE = boxes.SIDE / boxes.PHOTO  # of a training photo's side that a box takes
+# A classical fill of a million missing pixels takes 15 seconds and 2 GB (harmonic, a hole of
+# 900×900 in 4000×3000); a larger hole is filled on a smaller copy of the photo.
+LARGEST = 1_000_000
+FORMATS = {  # ending: how Pillow writes it
+    ".png": {},
+    ".jpg": {"quality": 95, "subsampling": 0},
+    ".jpeg": {"quality": 95, "subsampling": 0},
+    ".webp": {"lossless": True, "exact": True},
+    ".tif": {"compression": "tiff_lzw"},
+    ".tiff": {"compression": "tiff_lzw"},
+    ".bmp": {},
+}
+LOSSY = (".jpg", ".jpeg")
+
+
+# Where to look ------------------------------------------------------------------------------
+
+
+def area(box: Box) -> tuple[slice, slice]:
+    """Rows and columns of a box, to index a photo with; past the photo's edge they are cut."""
+    return slice(box.row, box.row + box.height), slice(box.column, box.column + box.width)
+
+
+def cut(box: Box, largest: int) -> list[Box]:
+    """Cut a box into a grid of equal boxes (to a pixel), none longer than `largest` pixels."""
+    rows, columns = (
+        np.linspace(start, start + length, math.ceil(length / largest) + 1).astype(int).tolist()
+        for start, length in ((box.row, box.height), (box.column, box.width))
+    )
+    return [
+        Box(top, left, bottom - top, right - left)
+        for top, bottom in pairwise(rows)
+        for left, right in pairwise(columns)
+    ]
+
+
+def pieces(mask: np.ndarray, size: int) -> list[Box]:
+    """Find the holes of a mask, each as a box or, where it is long and thin, as several.
+
+    What makes a hole hard is how far its middle lies from the nearest known pixel. A scratch
+    across a photo is as wide as the photo and yet thin everywhere: in one window it would be
+    shrunk until nothing is left of its surroundings. So a hole is cut into boxes of at most
+    twice its thickness, or as long as a box in training where that is more.
+
+    Args:
+        mask: `(H, W, 1)`, 1 = missing.
+        size: side of the network's photos, in pixels.
+
+    Returns:
+        Boxes that together hold every missing pixel, the smallest first. Two may overlap.
+    """
+    missing = mask[..., 0] > 0
+    labels, _ = ndimage.label(missing, structure=np.ones((3, 3)))
+    found = []
+    for number, (rows, columns) in enumerate(ndimage.find_objects(labels), 1):
+        hole = np.pad(labels[rows, columns] == number, 1)  # a known ring, at the edge too
+        thickness = 2 * int(ndimage.distance_transform_cdt(hole, "chessboard").max())
+        box = Box(rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start)
+        found += cut(box, max(2 * thickness, boxes.side(size)))
+    found = [box for box in found if missing[area(box)].any()]
+    return sorted(found, key=lambda box: max(box.height, box.width))
+
+
+def window_around(box: Box, size: int, shape: tuple[int, int]) -> Box:
+    """Choose the square window through which a network sees a hole.
+
+    Its side is such that the hole takes the share it had in training, at least `size` pixels
+    (known surroundings cost nothing there) and at most the photo's longer side. It lies on the
+    photo, with the hole as near to its middle as the edges allow; where the photo is narrower
+    than the window, the window begins at the edge and reaches over the other one.
+
+    Args:
+        box: the hole, in pixels of the photo.
+        size: side of the network's photos, in pixels.
+        shape: height and width of the photo.
+    """
+    longer = max(box.height, box.width)
+    wanted = size if longer <= boxes.side(size) else math.ceil(longer / SHARE)
+    side = min(wanted, max(shape))
+    row, column = (
+        max(0, min(start + length // 2 - side // 2, limit - side))
+        for start, length, limit in zip(box[:2], box[2:], shape, strict=True)
+    )
+    return Box(row, column, side, side)
+
+
+def serves(window: Box, box: Box, size: int, shape: tuple[int, int]) -> bool:
+    """Say whether a window made for one hole does for another.
+
+    Not if that hole wants a larger window, and not if it lies within an eighth of this one's
+    edge, unless the photo ends there: what is known beyond would be left unused.
+    """
+    if window_around(box, size, shape).height > window.height:
+        return False
+    margin = window.height // 8
+    return all(
+        max(0, start - margin) >= first and min(limit, start + length + margin) <= first + side
+        for start, length, limit, first, side in zip(
+            box[:2], box[2:], shape, window[:2], window[2:], strict=True
+        )
+    )
+
+
+# From the photo's resolution to the method's and back ------------------------------------------
+
+
+def resize(picture: np.ndarray, shape: tuple[int, int], resample: Image.Resampling) -> np.ndarray:
+    """Resize float32 `(H, W, C)` to `(height, width, C)`, antialiased, channel by channel."""
+    channels = [
+        Image.fromarray(np.ascontiguousarray(channel)).resize(shape[::-1], resample)
+        for channel in np.moveaxis(picture, -1, 0)
+    ]
+    return np.stack([np.asarray(channel) for channel in channels], axis=-1)
+
+
+def shrink(
+    photo: np.ndarray, missing: np.ndarray, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bring a photo with holes to another size, so that no hole colours what is known.
+
+    A small pixel is the weighted mean of the known pixels under it: the resized photo (holes
+    black) over the resized map of known pixels. It counts as missing if any pixel under it is.
+
+    Args:
+        photo: uint8 `(H, W, 3)`; what it holds in the holes is not looked at.
+        missing: bool `(H, W)`.
+        shape: height and width wanted.
+
+    Returns:
+        masked `(height, width, 3)` and mask `(height, width, 1)`, float32 in [0, 1].
+    """
+    mask = missing[..., None].astype("float32")
+    masked = photo.astype("float32") / 255 * (1 - mask)
+    if shape == missing.shape:
+        return masked, mask
+    weight = resize(1 - mask, shape, Image.Resampling.BILINEAR)
+    masked = resize(masked, shape, Image.Resampling.BILINEAR) / np.maximum(weight, 1e-6)
+    mask = (resize(mask, shape, Image.Resampling.BOX) > 0).astype("float32")
+    return np.clip(masked, 0, 1) * (1 - mask), mask
+
+
+def complete_at(
+    method: methods.Method, photo: np.ndarray, missing: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    """Complete a photo on a copy of another size, and bring the result back to its own.
+
+    Args:
+        photo: uint8 `(H, W, 3)`.
+        missing: bool `(H, W)`.
+        shape: height and width of the copy.
+
+    Returns:
+        uint8 `(H, W, 3)`, of use in the holes only.
+    """
+    masked, mask = shrink(photo, missing, shape)
+    completed = np.asarray(method(masked[None], mask[None]))[0]
+    if shape != missing.shape:
+        completed = resize(completed, missing.shape, Image.Resampling.BICUBIC)
+    return np.round(np.clip(completed, 0, 1) * 255).astype("uint8")
+
+
+def guess_in(
+    method: methods.Method, photo: np.ndarray, missing: np.ndarray, window: Box
+) -> np.ndarray:
+    """Complete what a window shows; where it reaches over the edge the photo is mirrored.
+
+    Returns:
+        uint8, of the window's size as far as it lies on the photo.
+    """
+    view, hole = photo[area(window)], missing[area(window)]
+    rows, columns = hole.shape
+    beyond = ((0, window.height - rows), (0, window.width - columns))
+    view = np.pad(view, (*beyond, (0, 0)), mode="symmetric")
+    hole = np.pad(hole, beyond, mode="symmetric")
+    return complete_at(method, view, hole, (method.size, method.size))[:rows, :columns]
+
+
+def complete_by_windows(method: methods.Method, photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Complete a photo of any size with a method that knows one size only.
+
+    Small holes first; what is filled counts as known from then on, so that pieces of one hole
+    go on from each other. Arguments and result as for `complete`.
+    """
+    photo, missing = photo.copy(), mask[..., 0] > 0
+    todo = pieces(mask, method.size)
+    while todo:
+        window = window_around(todo[0], method.size, missing.shape)
+        now = [box for box in todo if serves(window, box, method.size, missing.shape)]
+        guess = guess_in(method, photo, missing, window)
+        for box in now:
+            hole = missing[area(box)]
+            inside = box._replace(row=box.row - window.row, column=box.column - window.column)
+            photo[area(box)][hole] = guess[area(inside)][hole]
+            hole[:] = False
+        todo = [box for box in todo if box not in now]
+    return photo
+
+
+def complete(method: methods.Method, photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Fill the holes of a photo of any size.
+
+    Args:
+        method: a classical fill or a trained network, see `recon.methods`.
+        photo: uint8 `(H, W, 3)`; what it holds in the holes is not looked at.
+        mask: `(H, W, 1)`, 1 = missing, 0 = known; with at least one pixel of each.
+
+    Returns:
+        uint8 `(H, W, 3)`; known pixels are the photo's, bit for bit.
+    """
+    if method.size is not None:
+        return complete_by_windows(method, photo, mask)
+    missing = mask[..., 0] > 0
+    factor = max(1, math.sqrt(missing.sum() / LARGEST))
+    shape = tuple(max(1, int(side / factor)) for side in missing.shape)
+    return np.where(missing[..., None], complete_at(method, photo, missing, shape), photo)
+
+
+# Files ------------------------------------------------------------------------------------------
+
+
+class Extras(NamedTuple):
+    """What a photo's file holds besides the colours that `photos.read` gives."""
+
+    grey: bool
+    layers: np.ndarray | None  # uint8 (H, W, 4): red, green, blue, alpha, if it has an alpha
+    icc_profile: bytes | None
+    exif: Image.Exif  # without the orientation: pixels are upright now
+
+
+def read_extras(path: Path) -> Extras:
+    """Read what `photos.read` leaves behind, so that the restored photo can have it too."""
+    with Image.open(path) as file:
+        try:
+            upright = ImageOps.exif_transpose(file)
+            # A TIFF's EXIF is its own layout: offsets and strips that no other file shares.
+            exif = Image.Exif() if file.format == "TIFF" else upright.getexif()
+        except Exception:  # broken EXIF beside good pixels: `photos.read` ignores it too
+            upright, exif = file, Image.Exif()
+        grey = upright.mode in ("1", "L", "LA", "La", "F") or upright.mode.startswith("I")
+        layers = None
+        if upright.has_transparency_data and upright.mode[0] not in "IF":
+            layers = np.asarray(upright.convert("RGBA"))
+        return Extras(grey, layers, upright.info.get("icc_profile"), exif)
+
+
+def put_back(completed: np.ndarray, mask: np.ndarray, extras: Extras) -> Image.Image:
+    """Give a completed photo its greyscale or its alpha channel back.
+
+    A method sees transparent pixels on white; where they are known, the colours under the
+    transparency come back, bit for bit, and the alpha channel stays as it was everywhere.
+
+    Args:
+        completed: uint8 `(H, W, 3)`.
+        mask: `(H, W, 1)`, 1 = missing.
+    """
+    if extras.layers is not None:
+        known = extras.layers[..., :3]
+        colours = np.where(mask > 0, completed, known)
+        image = Image.fromarray(np.concatenate([colours, extras.layers[..., 3:]], axis=-1))
+        return image.convert("LA") if extras.grey else image
+    image = Image.fromarray(completed)
+    return image.convert("L") if extras.grey else image  # red = green = blue is the grey, exactly
+
+
+def save(path: Path, image: Image.Image, extras: Extras) -> None:
+    """Write a photo with the profile and the EXIF it came with, in the format of the ending."""
+    options = dict(FORMATS[path.suffix.lower()])
+    # Bytes 16 to 20 name the colours of a profile: a CMYK photo's does not fit its RGB pixels.
+    if extras.icc_profile and extras.icc_profile[16:20] == (b"GRAY" if extras.grey else b"RGB "):
+        options["icc_profile"] = extras.icc_profile
+    if extras.exif:
+        options["exif"] = extras.exif
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path) as temporary:
+        image.save(temporary, **options)
+
+
+def target(photo: Path, out: Path | None) -> Path:
+    """Say where the restored photo goes: `NAME-restored.ENDING`, or the file that `out` names.
+
+    The ending is the photo's own where `FORMATS` has it, else .png.
+
+    Raises:
+        BadInput: `out` is a file of a kind that is not written here.
+    """
+    if out is not None and out.suffix.lower() in FORMATS and not out.is_dir():
+        return out
+    if out is not None and out.suffix.lower() in Image.registered_extensions():
+        raise BadInput(f"--out {out}: no {out.suffix} is written; choose {' '.join(FORMATS)}")
+    ending = photo.suffix if photo.suffix.lower() in FORMATS else ".png"
+    folder = photo.parent if out is None else out
+    return folder / f"{photo.stem}-restored{ending}"
+
+
+def check_targets(paths: list[Path], targets: list[Path], mask: Path | None) -> None:
+    """Raise BadInput if a result would overwrite what was given, or another result."""
+    given = {path.resolve(): path for path in [*paths, *([mask] if mask else [])]}
+    taken: dict[Path, Path] = {}
+    for path, goal in zip(paths, targets, strict=True):
+        place = goal.resolve()
+        if place in given:
+            raise BadInput(
+                f"{path}: the result would overwrite {given[place]}; name another file with --out"
+            )
+        if place in taken:
+            raise BadInput(
+                f"{path} and {taken[place]} would both be written to {goal}: with several "
+                "photos --out is a folder, and their names differ"
+            )
+        taken[place] = path
+
+
+def find_mask(
+    path: Path, shape: tuple[int, int], holes: list[Box], mask: Path | None
+) -> np.ndarray:
+    """Make or read the mask of a photo, and check that there is something to do.
+
+    Args:
+        path: the photo, for the messages.
+        shape: its height and width.
+        holes: the missing boxes, or none, if `mask` is the file of a mask.
+
+    Returns:
+        float32 `(H, W, 1)`, 1 = missing, 0 = known.
+
+    Raises:
+        BadInput: a box over the edge, a mask of another size, nothing or everything missing.
+    """
+    height, width = shape
+    if mask is None:
+        try:
+            missing = boxes.rasterise(holes, shape)
+        except ValueError as error:
+            raise BadInput(f"{path}: {error} (rows×columns)") from None
+    else:
+        missing = photos.read_mask(mask)
+        if missing.shape[:2] != shape:
+            rows, columns = missing.shape[:2]
+            raise BadInput(
+                f"{mask}: a mask of {rows}×{columns} pixels (rows×columns), but {path} has "
+                f"{height}×{width} when upright; they must be the same"
+            )
+    if not missing.any():
+        raise BadInput(f"{mask}: nothing is missing; missing pixels are white")
+    if missing.all():
+        raise BadInput(f"{path}: all of its {height}×{width} pixels are missing, none is known")
+    return missing
+
+
+def restore(
+    photo: list[Path],
+    /,
+    *,
+    box: list[str] | None = None,
+    mask: Path | None = None,
+    method: str = "harmonic",
+    out: Path | None = None,
+) -> None:
+    """Fill the missing pieces of photos of any size; known pixels stay as they are.
+
+    Rows and columns are those of the upright photo. Greyscale, alpha channel, colour profile
+    and EXIF are kept; 16 bits per channel become 8. A photo that was given is never
+    overwritten, an earlier result is.
+
+    Args:
+        photo: photos with missing pieces, before the options; all are checked before the first
+            is written.
+        box: ROW,COL or ROW,COL,HEIGHT,WIDTH in pixels of the top-left corner and the size
+            (75×75 unless said); several after one another. They hold for every photo.
+        mask: a picture as large as the photo, white where it is missing, instead of boxes.
+        method: mean, harmonic, telea, biharmonic, or the folder of a training run.
+        out: a file, or a folder for NAME-restored.ENDING; by default beside the photo.
+    """
+    if bool(box) == bool(mask):
+        raise BadInput("say what is missing: either --box ROW,COL[,HEIGHT,WIDTH] or --mask FILE")
+    try:
+        holes = [boxes.parse(text) for text in box or []]
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    targets = [target(path, out) for path in photo]
+    check_targets(photo, targets, mask)
+    for path, goal in zip(photo, targets, strict=True):
+        find_mask(path, photos.read(path).shape[:2], holes, mask)
+        if read_extras(path).layers is not None and goal.suffix.lower() in LOSSY:
+            raise BadInput(f"{path}: {goal.name} cannot hold its alpha channel; write a .png")
+    fill = methods.load(method)
+    for path, goal in zip(photo, targets, strict=True):
+        began = time.perf_counter()
+        pixels = photos.read(path)
+        missing = find_mask(path, pixels.shape[:2], holes, mask)
+        extras = read_extras(path)
+        save(goal, put_back(complete(fill, pixels, missing), missing, extras), extras)
+        print(
+            f"{path}: {int(missing.sum()):,} missing pixels filled by {fill.name}, "
+            f"written to {goal} in {time.perf_counter() - began:.1f} s"
+        )
+    if any(goal.suffix.lower() in LOSSY for goal in targets):
+        print("JPEG compresses anew, known pixels too; a .png keeps them bit for bit.")
+
+
+if __name__ == "__main__":
+    commandline.run(restore)
