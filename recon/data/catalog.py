@@ -12,7 +12,7 @@ import pandas as pd
 
 from recon import boxes
 from recon.boxes import PHOTO, Box
-from recon.data import challenge, photos, tables
+from recon.data import challenge, photos, safari, tables
 from recon.errors import BadInput
 
 SPLITS = ("train", "val", "test")
@@ -259,8 +259,6 @@ def safari_table(seed: int = 0) -> pd.DataFrame:
 
     A photo's path is `safari:SEED:NUMBER`; `photo` draws it.
     """
-    from recon.data import safari
-
     found = []
     for split, count in SAFARI.items():
         for number in range(len(found), len(found) + count):
@@ -300,8 +298,6 @@ def photo(row: Any, size: int) -> np.ndarray:
     """
     path = _cell(row, "path")
     if path.startswith("safari:"):
-        from recon.data import safari
-
         _, seed, number = path.split(":")
         return safari.draw(int(number), size, int(seed))
     return photos.square(photos.read(path), size)

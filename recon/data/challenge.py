@@ -1,10 +1,18 @@
 """The challenge's own files: its folder, its boxes, its submissions and their score."""
 
+import csv
+import math
 import re
 from collections.abc import Iterable
+from itertools import islice, zip_longest
 from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
 
 from recon import boxes
+from recon.atomic import writing
 from recon.boxes import Box
 from recon.data import photos, tables
 from recon.errors import BadInput
@@ -12,7 +20,16 @@ from recon.errors import BadInput
 INFO = "masked_info.csv"
 TRAINING, TESTING = "Training_Data", "Testing_Data"
 MASKED, UNMASKED = "Masked_Train", "Unmasked_Train"
+TRUTH = "Testing_Truth"  # not the challenge's: complete photos of a test that we made
+SAMPLE = "sample_submission.csv"
 CORNERS = ("box1_row", "box1_col", "box2_row", "box2_col")
+HEADER = ["filename_box_pixel", "value"]
+Info = list[tuple[str, tuple[Box, Box]]]  # file name and boxes of each photo, in order
+Channels = Literal["bgr", "rgb"]
+Values = Literal["minmax", "scaled"]
+
+
+# The folder ---------------------------------------------------------------------------------
 
 
 def root(folder: str | Path) -> Path | None:
@@ -96,7 +113,7 @@ def two_boxes(place: str, cells: dict[str, str], frame: int) -> tuple[Box, Box]:
     return Box(*corners[:2], side, side), Box(*corners[2:], side, side)
 
 
-def read_info(path: str | Path, folder: str | Path) -> list[tuple[str, tuple[Box, Box]]]:
+def read_info(path: str | Path, folder: str | Path) -> Info:
     """Read masked_info.csv and hold it against the photos that it speaks of.
 
     Args:
@@ -181,3 +198,253 @@ def check_size(complete: str | Path, frame: int) -> None:
             f"{complete}: {height}×{width} pixels, its masked version {frame}×{frame}; "
             "they must be the same size"
         )
+
+
+def testing(data: str | Path) -> tuple[Path, Info]:
+    """Find the masked test photos of a challenge folder.
+
+    Returns:
+        their folder, and file name and boxes of each, in the order of masked_info.csv.
+
+    Raises:
+        BadInput: no such folder, no challenge, no test photos, or a fault in masked_info.csv.
+    """
+    if not Path(data).is_dir():
+        raise BadInput(f"{data}: no such folder")
+    folder = (root(data) or Path(data)) / TESTING
+    if not folder.is_dir():
+        raise BadInput(f"{data}: no challenge folder, it has no {TESTING}")
+    info = read_info(folder / INFO, folder)
+    if not info:
+        raise BadInput(f"{folder}: no photos in it")
+    return folder, info
+
+
+def write_info(path: str | Path, info: Info) -> None:
+    """Write masked_info.csv, its nameless first column included."""
+    rows = [(file, one.row, one.column, two.row, two.column) for file, (one, two) in info]
+    with writing(path) as temporary:
+        pd.DataFrame(rows, columns=["filename", *CORNERS]).to_csv(temporary)
+
+
+def write(
+    out: str | Path,
+    training: Iterable[tuple[str, str, np.ndarray, tuple[Box, Box]]],
+    testing: Iterable[tuple[str, np.ndarray, tuple[Box, Box]]],
+) -> None:
+    """Write a challenge folder, with the complete test photos in Testing_Truth.
+
+    Args:
+        out: an empty folder.
+        training: class, file name, complete photo and boxes of each training photo.
+        testing: file name, complete photo and boxes of each test photo.
+            Photos are uint8 `(H, H, 3)`; all are written as their names' ending says.
+    """
+    out = Path(out)
+    infos: dict[Path, Info] = {}
+
+    def add(masked: Path, complete: Path, file: str, photo: np.ndarray, pair: tuple[Box, Box]):
+        for folder in (masked, complete):
+            folder.mkdir(parents=True, exist_ok=True)
+        missing = boxes.rasterise(pair, photo.shape[:2]) > 0
+        photos.write(complete / file, photo)
+        photos.write(masked / file, np.where(missing, np.uint8(0), photo))
+        infos.setdefault(masked, []).append((file, pair))
+
+    for kind, *photo in training:
+        add(out / TRAINING / kind / MASKED, out / TRAINING / kind / UNMASKED, *photo)
+    for photo in testing:
+        add(out / TESTING, out / TRUTH, *photo)
+    for folder, info in infos.items():
+        write_info(folder / INFO, info)
+    black = ((f, pair, photos.read(out / TESTING / f) / 255) for f, pair in infos[out / TESTING])
+    write_submission(out / SAMPLE, black, values="scaled")
+
+
+# Submissions --------------------------------------------------------------------------------
+
+
+def minmax(photo: np.ndarray) -> np.ndarray:
+    """Rescale each channel so that its smallest value is 0 and its largest 1.
+
+    `cv.normalize(..., NORM_MINMAX)` of the participants' common code.
+
+    Args:
+        photo: `(H, W, C)`, the whole completed photo.
+
+    Returns:
+        the same shape; a constant channel becomes 0.
+    """
+    low, high = photo.min((0, 1)), photo.max((0, 1))
+    return (photo - low) / np.where(high > low, high - low, 1)
+
+
+ORDER = {"bgr": [2, 1, 0], "rgb": [0, 1, 2]}  # where the file's channels are in RGB
+RESCALE = {"minmax": minmax, "scaled": np.asarray}
+
+
+def asked(photo: np.ndarray, pair: Iterable[Box], channels: Channels, values: Values) -> np.ndarray:
+    """Cut out of a completed photo what the challenge asks for.
+
+    Args:
+        photo: `(H, W, 3)`, RGB in [0, 1].
+        pair: its boxes, all of one side.
+        channels: the file's channel order, OpenCV's `bgr` or Pillow's `rgb`.
+        values: `minmax`, each channel of the photo rescaled to span [0, 1], or `scaled`, as is.
+
+    Returns:
+        float64 `(boxes, side, side, 3)`.
+    """
+    photo = RESCALE[values](photo.astype("float64"))[..., ORDER[channels]]
+    return np.stack([photo[b.row : b.row + b.height, b.column : b.column + b.width] for b in pair])
+
+
+def pixel_names(file: str, pair: Iterable[Box]) -> list[str]:
+    """Names of a photo's rows in a submission, such as `Tiger (1024).jpeg_box1_58_27_0`."""
+    return [
+        f"{file}_box{number}_{row}_{column}_{channel}"
+        for number, box in enumerate(pair, start=1)
+        for row in range(box.row, box.row + box.height)
+        for column in range(box.column, box.column + box.width)
+        for channel in range(3)
+    ]
+
+
+def decimals(values: np.ndarray) -> list[str]:
+    """Write numbers with at most six decimals, as short as they go: 0.54902, 0.0, 1.0."""
+    distinct, places = np.unique(np.rint(values.ravel() * 1e6), return_inverse=True)
+    texts = [np.format_float_positional(value / 1e6, trim="0") for value in distinct]
+    return np.array(texts, dtype=object)[places].tolist()
+
+
+def write_submission(
+    path: str | Path,
+    items: Iterable[tuple[str, tuple[Box, Box], np.ndarray]],
+    channels: Channels = "bgr",
+    values: Values = "minmax",
+) -> None:
+    """Write the challenge's CSV, photo after photo.
+
+    Args:
+        path: the file; it appears when the last photo is in it.
+        items: file name, boxes, and completed photo, `(H, W, 3)` RGB in [0, 1], of each test
+            photo in the order of masked_info.csv.
+        channels: order of a pixel's three rows.
+        values: `minmax` or `scaled`, see `asked`.
+
+    Raises:
+        BadInput: a completed photo holds a value that is no number.
+    """
+    with writing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        for name, pair, completed in items:
+            pixels = asked(completed, pair, channels, values)
+            if not np.isfinite(pixels).all():
+                raise BadInput(f"{name}: the method's result holds values that are no numbers")
+            writer.writerows(zip(pixel_names(name, pair), decimals(pixels), strict=True))
+
+
+def read_submission(path: str | Path, info: Info) -> list[np.ndarray]:
+    """Read a submission and hold every row's name against the one expected there.
+
+    Args:
+        path: the CSV file.
+        info: file name and boxes of each test photo, in order.
+
+    Returns:
+        The values of each photo, float64 `(2, side, side, 3)`, channels in the file's order.
+
+    Raises:
+        BadInput: no such file; a row is missing, extra, repeated, out of order or no number.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            return list(_read_photos(path, csv.reader(file), info))
+    except (FileNotFoundError, IsADirectoryError):
+        raise BadInput(f"{path}: no such file") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{path}: not a CSV file in UTF-8 ({error})") from None
+
+
+def _read_photos(path, rows, info: Info):
+    """Give each photo's values in turn; `rows` is the file's reader, before its header."""
+    header = next(rows, [])
+    if header != HEADER:
+        raise BadInput(f"{path}: row 1 is {','.join(header)!r}, expected {','.join(HEADER)!r}")
+    row = 2
+    for file, pair in info:
+        names = pixel_names(file, pair)
+        found = list(islice(rows, len(names)))
+        try:  # all at once: there are 6.75 million
+            read, texts = zip(*found, strict=True)
+            values = np.array([float(text) for text in texts])
+        except ValueError:
+            read, values = (), np.empty(0)
+        if list(read) != names or not np.isfinite(values).all():
+            raise BadInput(f"{path}: {_fault(row, names, found)}")
+        yield values.reshape(len(pair), pair[0].height, pair[0].width, 3)
+        row += len(names)
+    for extra in rows:
+        if any(extra):
+            raise BadInput(f"{path}: row {row} is {extra[0]!r}, expected the end of the file")
+        row += 1
+
+
+def _fault(first: int, names: list[str], found: list[list[str]]) -> str:
+    """Say what is wrong with the first wrong row; `first` is the number of the first of all."""
+    for row, (name, cells) in enumerate(zip_longest(names, found), first):
+        if cells is None:
+            return f"the file ends before row {row}, expected {name!r} there"
+        if not any(cells):
+            return f"row {row} is empty, expected {name!r}"
+        if cells[0] != name:
+            again = ", which is there already" if cells[0] in names[: row - first] else ""
+            return (
+                f"row {row} is {cells[0]!r}{again}, expected {name!r}; "
+                "rows follow masked_info.csv, each once"
+            )
+        if len(cells) != 2:
+            return f"row {row} ({name!r}) has {len(cells)} cells, expected its name and a value"
+        try:
+            number = float(cells[1])
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            return f"row {row} ({name!r}): {cells[1]!r} is not a number"
+    raise AssertionError("called without a fault")
+
+
+def score(
+    submission: str | Path,
+    data: str | Path,
+    truth: str | Path,
+    channels: Channels = "bgr",
+    values: Values = "minmax",
+) -> float:
+    """Score a submission: root of the mean squared difference over all rows.
+
+    Args:
+        submission: the CSV file.
+        data: the challenge folder; boxes and order are of its Testing_Data/masked_info.csv.
+        truth: complete photos of the same names.
+        channels: the submission's channel order.
+        values: the submission's values; the truth is rescaled alike.
+
+    Raises:
+        BadInput: as `testing` and `read_submission`; a complete photo is missing, cannot be
+            read, or has another size than its masked version.
+    """
+    folder, info = testing(data)
+    frame = common_side(folder, [file for file, _ in info])
+    if not Path(truth).is_dir():
+        raise BadInput(f"{truth}: no such folder")
+    for file, _ in info:  # before the submission, which takes longer
+        check_size(Path(truth) / file, frame)
+    total = count = 0
+    for (file, pair), guess in zip(info, read_submission(submission, info), strict=True):
+        complete = photos.read(Path(truth) / file) / 255
+        error = asked(complete, pair, channels, values) - guess
+        total += np.sum(error**2)
+        count += error.size
+    return math.sqrt(total / count)
