@@ -1,52 +1,55 @@
 """The embedded photos: drawn cats, dogs, elephants and tigers, the same on every machine.
 
-A photo is painted back to front with signed distances, so every edge is anti-aliased at any
-size: background, shadow, tail, legs, body, head. A scene is drawn from (seed, number) alone;
-the size only says how finely it is sampled. NumPy in float64 throughout: libraries that
-differ in the last bit of a sine still round to the same bytes.
+A photo is painted back to front with signed distances, so that every edge is anti-aliased at
+any size: background, shadow, tail, legs, body, head. The scene depends on (seed, number)
+alone; the size only says how finely it is sampled. NumPy's float64 throughout: machines that
+differ in the last bit of a cosine still round to the same bytes.
+
+Coordinates: the photo reaches from -1 to 1, x to the right and y down. Colours are arrays
+(3, 1, 1) or (3, H, W) in [0, 1]; distances, shares and coordinates are arrays (H, W).
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 CLASSES = ("cat", "dog", "elephant", "tiger")
-SIZES = (32, 512)
-
-Colour = tuple[float, float, float] | np.ndarray
+SIZES = (32, 512)  # smallest and largest side of a photo
 
 
 class Shape(NamedTuple):
-    """Signed distance to a shape's edge, negative inside, and how thick the shape is there."""
+    """Signed distance to an edge, negative inside, and half the thickness of the body there."""
 
     d: np.ndarray
     thick: float | np.ndarray
 
 
 class Light(NamedTuple):
-    """Direction towards the light in the photo (right, down, viewer), and two colours."""
+    """Unit vector towards the light (right, down, viewer), its colour and the shadows'."""
 
     direction: tuple[float, float, float]
-    sun: tuple[float, float, float]
-    shade: tuple[float, float, float]
+    sun: np.ndarray
+    shade: np.ndarray
 
 
 class Canvas:
-    """A part of the photo with coordinates of its own: x to the right, y down.
+    """A part of the photo with coordinates of its own.
 
-    `at` gives a smaller canvas, moved, scaled, turned or mirrored, over the same pixels; that
-    is how a head is drawn around (0, 0) whatever the pose, and why small things cost little.
+    `at` gives a canvas moved, scaled, turned or mirrored over the same pixels: a head is drawn
+    around (0, 0) whatever the pose. `reach` says how far from its centre anything will be
+    drawn, so that small things cost little.
     """
 
-    def __init__(self, photo, light, table, matrix, origin, reach=None):
-        size = len(photo)
-        spread = np.abs(matrix).sum(1) * (np.inf if reach is None else reach)
-        low = np.clip(np.floor(origin - spread), 0, size - 2).astype(int)
-        high = np.clip(np.ceil(origin + spread), low + 2, size).astype(int)
+    def __init__(self, photo, light, table, matrix, origin, centre=(0, 0), reach=np.inf):
+        size = photo.shape[-1]
+        middle, spread = matrix @ np.array(centre) + origin, np.abs(matrix).sum(1) * reach
+        low = np.clip(np.floor(middle - spread), 0, size - 2).astype(int)
+        high = np.clip(np.ceil(middle + spread), low + 2, size).astype(int)
         self.photo, self.light, self.table = photo, light, table
         self.matrix, self.origin = matrix, origin
-        self.image = photo[low[1] : high[1], low[0] : high[0]]
+        self.image = photo[:, low[1] : high[1], low[0] : high[0]]
         column = np.arange(low[0], high[0])[None] + 0.5 - origin[0]
         row = np.arange(low[1], high[1])[:, None] + 0.5 - origin[1]
         (a, b), (c, d) = matrix
@@ -55,19 +58,24 @@ class Canvas:
         self.y = (a * row - c * column) / area if c else row / d
         self.pixel = 1 / np.sqrt(np.abs(area))
 
-    def at(self, x, y, scale=1.0, angle=0.0, flip=1, reach=None) -> "Canvas":
-        """A canvas whose (0, 0) is this one's (x, y), and that reaches `reach` of its units."""
+    def at(self, x, y, scale=1.0, angle=0.0, flip=1, reach=np.inf) -> "Canvas":
+        """A canvas whose (0, 0) is this one's (x, y) and whose unit is `scale` of this one's."""
         cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
         matrix = self.matrix @ np.array([[cos * flip, -sin], [sin * flip, cos]])
         origin = self.matrix @ np.array([x, y]) + self.origin
-        return Canvas(self.photo, self.light, self.table, matrix, origin, reach)
+        return Canvas(self.photo, self.light, self.table, matrix, origin, reach=reach)
+
+    def near(self, x, y, reach) -> "Canvas":
+        """The same coordinates, cut to the pixels within `reach` of (x, y)."""
+        parts = self.photo, self.light, self.table, self.matrix, self.origin
+        return Canvas(*parts, (x, y), reach)
 
 
-# Shapes ------------------------------------------------------------------------------------
+# Shapes -----------------------------------------------------------------------------------
 
 
 def ellipse(c: Canvas, x, y, wide, high) -> Shape:
-    """An ellipse with half-axes `wide` and `high` (Quilez's first-order distance)."""
+    """An ellipse with half-axes `wide` and `high`; Quilez's first-order distance."""
     u, v = (c.x - x) / wide, (c.y - y) / high
     k = np.sqrt(u * u + v * v)
     slope = np.sqrt((u / wide) ** 2 + (v / high) ** 2) + 1e-9
@@ -77,35 +85,35 @@ def ellipse(c: Canvas, x, y, wide, high) -> Shape:
 def stroke(c: Canvas, points, radii) -> tuple[Shape, np.ndarray]:
     """A tapering line through points, and how far along it a pixel lies, 0 to 1."""
     best = along = thick = None
-    for i, ((ax, ay), (bx, by)) in enumerate(zip(points[:-1], points[1:], strict=True)):
+    for i, ((ax, ay), (bx, by)) in enumerate(pairwise(points)):
         ux, uy, px, py = bx - ax, by - ay, c.x - ax, c.y - ay
-        h = np.clip((px * ux + py * uy) / (ux * ux + uy * uy), 0, 1)
+        h = (px * (ux / (ux * ux + uy * uy)) + py * (uy / (ux * ux + uy * uy))).clip(0, 1)
         radius = radii[i] + h * (radii[i + 1] - radii[i])
-        d = np.sqrt((px - h * ux) ** 2 + (py - h * uy) ** 2) - radius
+        px, py = px - h * ux, py - h * uy
+        d = np.sqrt(px * px + py * py) - radius
         if best is None:
             best, along, thick = d, h, radius
         else:
             closer = d < best
-            along = np.where(closer, i + h, along)
-            thick = np.where(closer, radius, thick)
+            along, thick = np.where(closer, i + h, along), np.where(closer, radius, thick)
             best = np.minimum(best, d)
     return Shape(best, thick), along / (len(points) - 1)
 
 
-def bend(*points, steps=7) -> list[tuple[float, float]]:
-    """Points along the Bézier curve of three or four control points."""
+def bend(*points, steps=6) -> list[tuple[float, float]]:
+    """Points along the Bézier curve of some control points."""
     curve = []
-    for t in np.linspace(0, 1, steps + 1):
-        p = [np.array(point, float) for point in points]
+    for t in range(steps + 1):
+        p = points
         while len(p) > 1:
-            p = [a + t * (b - a) for a, b in zip(p[:-1], p[1:], strict=True)]
-        curve.append((float(p[0][0]), float(p[0][1])))
+            p = [(a + t / steps * (e - a), b + t / steps * (f - b)) for (a, b), (e, f) in pairwise(p)]
+        curve.append(p[0])
     return curve
 
 
-def taper(first, last, steps=7) -> list[float]:
-    """Radii from `first` to `last`, for a stroke along a `bend`."""
-    return list(np.linspace(first, last, steps + 1))
+def taper(first, last, steps=6) -> list[float]:
+    """Radii from `first` to `last` for a stroke along a `bend`."""
+    return [first + (last - first) * i / steps for i in range(steps + 1)]
 
 
 def leaf(x, y, start, end, wide) -> np.ndarray:
@@ -114,602 +122,697 @@ def leaf(x, y, start, end, wide) -> np.ndarray:
     length = np.sqrt((bx - ax) ** 2 + (by - ay) ** 2)
     ux, uy = (bx - ax) / length, (by - ay) / length
     px, py = x - (ax + bx) / 2, y - (ay + by) / 2
-    along, across = px * ux + py * uy, np.abs(px * uy - py * ux)
     radius = (length**2 / 4 + wide**2) / (2 * wide)
-    return np.sqrt(along**2 + (across + radius - wide) ** 2) - radius
+    along, across = px * ux + py * uy, np.abs(px * uy - py * ux) + (radius - wide)
+    return np.sqrt(along * along + across * across) - radius
 
 
 def join(first: Shape, *others: Shape, smooth=0.1) -> Shape:
-    """One shape of several, with the seams filled over a width of `smooth`."""
+    """One shape of several, the seams filled over a width of `smooth`."""
     d, thick = first
     for other in others:
-        h = np.clip(0.5 + 0.5 * (d - other.d) / smooth, 0, 1)
+        h = (0.5 + (0.5 / smooth) * (d - other.d)).clip(0, 1)
         d = d + (other.d - d) * h - smooth * h * (1 - h)
         thick = thick + (other.thick - thick) * h
     return Shape(d, thick)
 
 
-# Paint -------------------------------------------------------------------------------------
+# Paint ------------------------------------------------------------------------------------
+
+
+def rgb(code: str) -> np.ndarray:
+    """A colour from its six hexadecimal digits."""
+    return np.array([int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)]).reshape(3, 1, 1)
+
+
+INK, WHITE, CREAM, PINK = rgb("17151a"), rgb("ffffff"), rgb("f8f2e6"), rgb("e88c86")
 
 
 def step(value, low, high) -> np.ndarray:
     """Rise smoothly from 0 at `low` to 1 at `high`."""
-    t = np.clip((value - low) / (high - low), 0, 1)
+    t = ((value - low) / (high - low)).clip(0, 1)
     return t * t * (3 - 2 * t)
 
 
-def mix(first: Colour, second: Colour, share) -> np.ndarray:
-    """Blend colours; `share` is a number or an array `(H, W)` of the second's part."""
-    first, second = np.asarray(first), np.asarray(second)
-    return first + (second - first) * np.asarray(share)[..., None]
+def mix(first, second, share) -> np.ndarray:
+    """A blend of two colours, `share` of it the second."""
+    return first + (second - first) * share
 
 
 def cover(c: Canvas, d) -> np.ndarray:
-    """How much of each pixel lies inside a distance: the anti-aliasing."""
-    return np.clip(0.5 - d / c.pixel, 0, 1)
+    """How much of each pixel lies inside: the anti-aliasing."""
+    return (0.5 - d / c.pixel).clip(0, 1)
 
 
-def paint(c: Canvas, share, colour: Colour) -> None:
+def paint(c: Canvas, share, colour) -> None:
     """Lay a flat colour over the photo where `share` says so."""
-    c.image += share[..., None] * (colour - c.image)
+    c.image += share * (colour - c.image)
 
 
 def line(c: Canvas, points, width, colour, strength=1.0) -> None:
-    """Draw a thin line; thinner than a pixel it fades instead of breaking up."""
+    """A thin line; thinner than a pixel it fades instead of breaking up."""
+    xs, ys = zip(*points, strict=True)
+    reach = max(max(xs) - min(xs), max(ys) - min(ys)) / 2 + width + c.pixel
+    c = c.near((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2, reach)
     radius = max(width, c.pixel / 2)
     shape, _ = stroke(c, points, [radius] * len(points))
-    paint(c, cover(c, shape.d) * min(1, width / radius) * strength, colour)
+    paint(c, cover(c, shape.d) * (strength * min(1, width / radius)), colour)
 
 
-def solid(c: Canvas, shape: Shape, coat: Colour, edge=0.25) -> None:
-    """Paint a shape as a rounded body in the scene's light, its outline slightly darker."""
-    d, thick = shape
-    down, right = np.gradient(d, c.pixel)
-    tilt = np.clip(1 + d / thick, 0, 1)
+def slope(d, axis: int) -> np.ndarray:
+    """Change of `d` per pixel: central differences, one-sided at the border."""
+    rise = np.diff(d, axis=axis)
+    first, last = rise.take([0], axis), rise.take([-1], axis)
+    return (np.concatenate([first, rise], axis) + np.concatenate([rise, last], axis)) / 2
+
+
+def solid(c: Canvas, shape: Shape, coat, edge=0.3) -> None:
+    """Paint a shape as a rounded body in the scene's light, its outline `edge` darker."""
+    near = shape.d < c.pixel
+    rows, columns = np.flatnonzero(near.any(1)), np.flatnonzero(near.any(0))
+    if not len(rows):
+        return
+    part = np.s_[..., max(rows[0] - 1, 0) : rows[-1] + 2, max(columns[0] - 1, 0) : columns[-1] + 2]
+    d, thick, coat = (
+        a[part] if np.shape(a)[-2:] == near.shape else a for a in (*shape, coat)
+    )  # everything below is done where the shape is, and nowhere else
     x, y, z = c.light.direction
-    lit = np.clip(tilt * (right * x + down * y) + np.sqrt(1 - tilt * tilt) * z, 0, 1)
-    colour = coat * (np.array(c.light.shade) + lit[..., None] * c.light.sun)
-    colour = colour * (1 - edge * step(tilt, 0.75, 1.0))[..., None]
-    paint(c, cover(c, d), colour)
+    tilt = (1 + d / thick).clip(0, 1)  # sine of the angle between surface and photo
+    lit = tilt * (slope(d, 1) * (x / c.pixel) + slope(d, 0) * (y / c.pixel))
+    lit = (lit + np.sqrt(1 - tilt * tilt) * z).clip(0, 1)
+    dim = 1 - edge * step(tilt, 0.7, 1.0)
+    image = c.image[part]
+    image += cover(c, d) * (coat * ((c.light.shade + lit * c.light.sun) * dim) - image)
 
 
 def noise(c: Canvas, x, y) -> np.ndarray:
     """Smooth noise in [-1, 1], about one bump per unit, from the photo's own random table."""
     column, row = np.floor(x), np.floor(y)
     u, v = step(x - column, 0, 1), step(y - row, 0, 1)
-    side = len(c.table)
-    i, j = row.astype(int) % side, column.astype(int) % side
-    i1, j1 = (i + 1) % side, (j + 1) % side
-    top = c.table[i, j] * (1 - u) + c.table[i, j1] * u
-    return top * (1 - v) + (c.table[i1, j] * (1 - u) + c.table[i1, j1] * u) * v
+    side = c.table.shape[0]  # a power of two: `&` wraps around, below 0 too
+    i, j = row.astype(int), column.astype(int)
+    i0, i1, j0, j1 = (i & side - 1) * side, (i + 1 & side - 1) * side, j & side - 1, j + 1 & side - 1
+    table = c.table.ravel()
+    top, low = table.take(i0 + j0), table.take(i1 + j0)
+    top, low = top + (table.take(i0 + j1) - top) * u, low + (table.take(i1 + j1) - low) * u
+    return top + (low - top) * v
 
 
-def fur(c: Canvas, angle, length=0.16, strength=0.09) -> np.ndarray:
-    """Hairs: noise stretched along `angle`, two sizes; what a pixel cannot show is left out."""
+def fur(c: Canvas, angle, length=0.2, strength=0.1):
+    """Hairs along `angle`: stretched noise of two sizes, as far as pixels can show it."""
     cos, sin = np.cos(angle), np.sin(angle)
-    u, v = c.x * cos + c.y * sin, c.y * cos - c.x * sin
     hairs = 0.0
-    for fine in (1, 2.6):
-        wave = length / 4 / fine
-        if wave > c.pixel * 0.7:
-            fade = min(1.0, wave / c.pixel - 0.7)
-            hairs = hairs + fade * noise(c, u / length * fine, v / wave + 7 * fine)
-    return 1 + strength * np.broadcast_to(hairs, np.broadcast(c.x, c.y).shape)
+    for fine in (1, 2.5):
+        wave = length / 4.5 / fine
+        if wave > 0.7 * c.pixel:
+            u, v = (c.x * cos + c.y * sin) / length * fine, (c.y * cos - c.x * sin) / wave
+            u = u + 0.4 * v / 4.5 * np.sin(2 * u)  # locks that bend a little
+            hairs = hairs + min(1.0, wave / c.pixel - 0.7) * noise(c, u, v + 7 * fine)
+    return 1 + strength * hairs
 
 
-# Backgrounds -------------------------------------------------------------------------------
+def fluffy(c: Canvas, shape: Shape, depth=0.025) -> Shape:
+    """A shape with an edge of short tufts, where pixels are small enough to show them."""
+    if depth < 0.9 * c.pixel:
+        return shape
+    depth = min(depth, depth - 0.9 * c.pixel)
+    tufts = noise(c, c.x / 0.06, c.y / 0.06) + 0.5 * noise(c, c.x / 0.03, c.y / 0.03)
+    return Shape(shape.d + depth * tufts * step(shape.d, -0.12, -0.02), shape.thick)
 
 
-def ridge(c: Canvas, height, rough, period, shift) -> np.ndarray:
-    """Distance below a line of hills at `height`."""
-    return height - rough * noise(c, c.x / period + shift, 0 * c.x + shift) - c.y
+# Backgrounds ------------------------------------------------------------------------------
 
 
-def ground(c: Canvas, horizon, near: Colour, far: Colour, rough=0.06) -> None:
+def pick(rng, options):
+    """One of some options; by `random` alone, whose numbers no NumPy version changes."""
+    return options[int(rng.random() * len(options))]
+
+
+def between(rng, low, high) -> float:
+    """A number between two others."""
+    return low + (high - low) * rng.random()
+
+
+def ground(c: Canvas, horizon, near, far) -> None:
     """Grass or sand below the horizon, its texture coarser towards the viewer."""
-    depth = np.clip((c.y - horizon) / (1 - horizon), 0, 1)
-    colour = mix(far, near, np.broadcast_to(depth, c.image.shape[:2]))
-    scale = 0.35 + depth
-    tufts = noise(c, c.x * 14 / scale, c.y * 9 / scale)
-    broad = noise(c, c.x * 2.2 / scale + 5, c.y * 9 / scale)
-    colour = colour * (1 + rough * tufts + rough * broad)[..., None]
-    paint(c, cover(c, horizon - c.y) * np.ones_like(c.x), colour)
+    depth = ((c.y - horizon) / (1 - horizon)).clip(0, 1)
+    blades = noise(c, c.x * 22, c.y * 9) * (0.3 + 0.7 * depth)
+    swathes = noise(c, c.x * 1.6 + 9, (c.y - horizon) * 9 / (0.4 + depth))
+    colour = mix(far, near, depth) * (1 + 0.06 * blades + 0.07 * swathes)
+    paint(c, cover(c, horizon - c.y), colour)
 
 
-def tree(c: Canvas, x, y, scale, leaves: Colour, bark: Colour, flat: bool) -> None:
+def tree(c: Canvas, x, y, scale, leaves, flat: bool) -> None:
     """A round tree, or an acacia with its flat crown; (x, y) is the foot."""
-    t = c.at(x, y, scale, reach=2.2)
-    trunk, _ = stroke(t, [(0, 0), (0.04, -0.6), (0, -1)], [0.09, 0.06, 0.06])
-    solid(t, trunk, bark)
+    t = c.at(x, y, scale, reach=2.0)
+    bark = mix(leaves, rgb("5a3c28"), 0.6)
+    trunk, _ = stroke(t, [(0, 0), (0.03, -0.7), (0, -1.1)], [0.1, 0.06, 0.05])
+    crown = [(-0.42, -1.0, 0.42, 0.38), (0.42, -1.05, 0.42, 0.4), (0, -1.4, 0.5, 0.45)]
     if flat:
-        parts = [ellipse(t, u, v, w, 0.17) for u, v, w in ((-0.4, -1.05, 0.5), (0.4, -1.1, 0.6))]
-        parts.append(ellipse(t, 0, -1.25, 0.6, 0.2))
-    else:
-        parts = [ellipse(t, u, v, r, r) for u, v, r in ((-0.35, -1, 0.4), (0.35, -1.05, 0.42))]
-        parts.append(ellipse(t, 0, -1.4, 0.5, 0.5))
-    solid(t, join(*parts), leaves * (1 + 0.1 * noise(t, t.x * 6, t.y * 6))[..., None])
+        left, _ = stroke(t, [(0.03, -0.6), (-0.5, -1.15)], [0.05, 0.03])
+        right, _ = stroke(t, [(0.03, -0.7), (0.55, -1.2)], [0.05, 0.03])
+        trunk = join(trunk, left, right, smooth=0.05)
+        crown = [(-0.5, -1.2, 0.6, 0.15), (0.5, -1.24, 0.65, 0.16), (0, -1.36, 0.75, 0.16)]
+    solid(t, trunk, bark)
+    crown = join(*(ellipse(t, *one) for one in crown))
+    solid(t, fluffy(t, crown, 0.05), leaves * (1 + 0.12 * noise(t, t.x * 7, t.y * 7)))
+
+
+def fence(c: Canvas, horizon, colour) -> None:
+    """White pickets across the meadow."""
+    x = np.abs((c.x / 0.2) % 1 - 0.5) * 0.2
+    rails = np.minimum(np.abs(c.y - horizon + 0.02), np.abs(c.y - horizon - 0.12)) - 0.022
+    picket = np.maximum(x - 0.055, np.maximum(horizon - 0.16 + x - c.y, c.y - horizon - 0.2))
+    paint(c, cover(c, np.minimum(rails, picket)), colour)
+
+
+SKIES = {  # sky above, sky below, ground far, ground near, leaves
+    "savanna": ("4f97d8", "f6e6b8", "d8b463", "b98436", "5a6b2c"),
+    "meadow": ("4a93e4", "d4ecfa", "8fc257", "3f8a2e", "2c7034"),
+    "evening": ("5b3a86", "ffa04e", "8a5560", "4a2c40", "33213c"),
+}
 
 
 def outdoors(c: Canvas, rng, kind: str) -> None:
-    """Sky, sun, hills, trees and ground: a savanna, a meadow or an evening."""
-    sky, low, far, near, leaves = {
-        "savanna": ((0.36, 0.62, 0.86), (0.96, 0.9, 0.72), (0.8, 0.68, 0.36),
-                    (0.72, 0.52, 0.22), (0.33, 0.42, 0.16)),
-        "meadow": ((0.28, 0.56, 0.9), (0.8, 0.92, 0.98), (0.5, 0.72, 0.32),
-                   (0.26, 0.52, 0.16), (0.16, 0.42, 0.18)),
-        "evening": ((0.36, 0.22, 0.5), (1.0, 0.62, 0.3), (0.42, 0.26, 0.3),
-                    (0.25, 0.15, 0.22), (0.14, 0.1, 0.18)),
-    }[kind]  # fmt: skip
-    horizon = 0.1 + 0.35 * rng.random()
-    tint = 0.9 + 0.2 * rng.random(3)
-    rise = step(np.broadcast_to(c.y, c.image.shape[:2]), -1.2, horizon)
-    c.image[:] = mix(np.array(sky) * tint, low, rise)
-    u, v = 1.6 * rng.random() - 0.8, horizon - 0.5 - 0.4 * rng.random()
-    glow = ellipse(c, u, v, 0.17, 0.17).d
-    paint(c, 0.45 * step(-glow, -0.6, 0), np.array((1, 0.9, 0.65)))
-    paint(c, cover(c, glow), np.array((1, 0.97, 0.8)))
-    if kind != "evening":
-        for _ in range(2):
-            u, v, w = 2 * rng.random() - 1, -0.95 + 0.5 * rng.random(), 0.2 + 0.2 * rng.random()
-            cloud = join(ellipse(c, u, v, w, 0.09), ellipse(c, u + 0.1, v - 0.08, w / 2, 0.1))
-            paint(c, cover(c, cloud.d) * 0.85, np.array((1, 1, 1)))
+    """Sky, sun, clouds, hills, trees and ground: a savanna, a meadow or an evening."""
+    tint = 0.92 + 0.16 * rng.random((3, 1, 1))
+    sky, low, far, near, leaves = (rgb(code) * tint for code in SKIES[kind])
+    horizon = between(rng, 0.05, 0.45)
+    c.image[:] = mix(sky, low, step(c.y, -1.2, horizon))
+    sun = ellipse(c, between(rng, -0.85, 0.85), between(rng, -0.85, -0.45), 0.17, 0.17).d
+    if kind == "evening":
+        sun = ellipse(c, between(rng, -0.85, 0.85), horizon - 0.25, 0.3, 0.3).d
+    paint(c, 0.4 * step(-sun, -0.6, 0), rgb("ffe6a6"))
+    paint(c, cover(c, sun), rgb("fff6cc"))
+    for _ in range(0 if kind == "evening" else 2):
+        u, v, w = between(rng, -1, 1), between(rng, -0.9, -0.4), between(rng, 0.2, 0.4)
+        puffs = (u, v, w, 0.08), (u + 0.15 * w, v - 0.07, 0.5 * w, 0.1)
+        cloud = join(*(ellipse(c, *one) for one in puffs))
+        paint(c, 0.9 * cover(c, cloud.d), rgb("ffffff"))
     for layer in (1.0, 0.5):
-        top = ridge(c, horizon - 0.16 * layer, 0.14 * layer, 0.9, 40 * rng.random())
-        haze = mix(np.array(leaves) * 0.8 + 0.1, np.array(low) * 0.8, 0.6 * layer)
-        paint(c, cover(c, top), haze)
-    for _ in range(rng.integers(1, 4)):
-        u, size = 2.2 * rng.random() - 1.1, 0.35 + 0.35 * rng.random()
-        bark = np.array((0.32, 0.22, 0.15)) * (0.4 if kind == "evening" else 1)
-        tree(c, u, horizon + 0.1 * size, size, np.array(leaves), bark, kind != "meadow")
-    ground(c, horizon, np.array(near) * tint, np.array(far) * tint)
+        hills = 0.14 * layer * noise(c, c.x / 0.9 + between(rng, 0, 40), 0 * c.x + 3)
+        haze = mix(leaves, low, 0.2 + 0.5 * layer)
+        paint(c, cover(c, horizon - 0.16 * layer - hills - c.y), haze)
+    for side in pick(rng, ((-1,), (1,), (-1, 1))):
+        scale = between(rng, 0.5, 0.9)
+        tree(c, side * between(rng, 0.5, 0.95), horizon + 0.1 * scale, scale, leaves,
+             kind != "meadow")  # fmt: skip
+    ground(c, horizon, near, far)
+    if kind == "meadow" and rng.random() < 0.4:
+        fence(c, horizon, CREAM * tint)
 
 
-def room(c: Canvas, rng) -> None:
-    """A wall with striped paper, a skirting board and a floor of planks in perspective."""
-    wall = np.array(((0.62, 0.74, 0.78), (0.86, 0.7, 0.52), (0.66, 0.72, 0.56), (0.78, 0.6, 0.62),
-                     (0.4, 0.46, 0.6))[rng.integers(5)])  # fmt: skip
-    floor, edge = 0.3 + 0.25 * rng.random(), 0.09
-    period, shift = 0.24 + 0.16 * rng.random(), rng.random()
-    stripes = step(np.abs((c.x / period + shift) % 1 - 0.5) - 0.25, -c.pixel, c.pixel)
-    c.image[:] = mix(wall, wall * 0.8 + 0.16, np.broadcast_to(stripes, c.image.shape[:2]))
+def forest(c: Canvas, rng, _) -> None:
+    """Trunks, near and far, with light between them."""
+    horizon = between(rng, 0.2, 0.5)
+    c.image[:] = mix(rgb("2c5a3a"), rgb("c8dc96"), step(-np.abs(c.y - horizon + 0.5), -0.8, 0))
+    for layer, count in ((0.0, 5), (0.55, 3), (1.0, 2)):
+        wood = mix(rgb("7f9a68"), pick(rng, (rgb("4a3423"), rgb("5f4a38"))), 0.35 + 0.65 * layer)
+        for i in range(count):
+            x = (i + between(rng, 0.2, 0.8)) * 2.2 / count - 1.1
+            radius = 0.05 + 0.09 * layer
+            trunk, _ = stroke(c.near(x, 0, 1.6), [(x, -1.3), (x, horizon), (x, horizon + 0.1)],
+                              [radius, radius * 1.2, radius * 1.8])  # fmt: skip
+            part = c.near(x, 0, 1.6)
+            bark = 1 + 0.12 * noise(part, part.x * 16 + i, part.y * 2.5)
+            solid(part, trunk, wood * bark, edge=0.1)
+        ground(c, horizon + 0.06 * layer, rgb("3c6a2c"), rgb("6f9a44"))
+
+
+WALLS = "9fbdc7", "dcb487", "a8b88e", "c79a9e", "66769a", "d9cba4"
+WOODS, RUGS = ("9e6b40", "764e33", "bd996b"), ("b34038", "405c99", "4d8066", "c08a2e")
+
+
+def room(c: Canvas, rng, _) -> None:
+    """Striped wallpaper, a window, a skirting board, planks in perspective and a rug."""
+    wall, wood, rug = (rgb(pick(rng, codes)) for codes in (WALLS, WOODS, RUGS))
+    floor = between(rng, 0.3, 0.52)
+    width = between(rng, 0.24, 0.4)
+    stripe = np.abs((c.x / width) % 1 - 0.5) * width - width / 4
+    c.image[:] = mix(wall, wall * 0.72 + 0.26, cover(c, stripe))
     if rng.random() < 0.6:
-        window(c, (0.55 + 0.2 * rng.random()) * (1 if rng.random() < 0.5 else -1), rng)
-    wood = np.array(((0.62, 0.42, 0.25), (0.46, 0.3, 0.2), (0.74, 0.6, 0.42))[rng.integers(3)])
+        window(c, between(rng, 0.5, 0.75) * pick(rng, (-1, 1)), rgb("9fd4f5"))
     depth = np.maximum(c.y - floor + 0.5, 0.2)
     plank = (c.x / depth * 2.2 + 0.5) % 1
     gap = np.minimum(plank, 1 - plank) * depth / 2.2
     grain = noise(c, c.x / depth * 9, c.y * 3)
-    boards = wood * (1 + 0.05 * grain)[..., None] * (1 - 0.45 * cover(c, gap - 0.012))[..., None]
-    paint(c, cover(c, floor - c.y) * np.ones_like(c.x), boards)
-    white = np.array((0.95, 0.93, 0.88))
-    paint(c, cover(c, np.abs(c.y - floor + edge / 2) - edge / 2) * np.ones_like(c.x), white)
-    rug = ellipse(c, 0, 0.95, 1.05, 0.3).d
-    colour = np.array(((0.7, 0.25, 0.22), (0.25, 0.36, 0.6), (0.3, 0.5, 0.4))[rng.integers(3)])
-    paint(c, cover(c, rug), colour)
-    paint(c, cover(c, np.abs(rug + 0.06) - 0.02), colour * 0.5 + 0.45)
+    paint(c, cover(c, floor - c.y), wood * (1 + 0.06 * grain) * (1 - 0.45 * cover(c, gap - 0.012)))
+    paint(c, cover(c, np.abs(c.y - floor + 0.045) - 0.045), CREAM)
+    d = ellipse(c, 0, 0.95, 1.05, 0.3).d
+    paint(c, cover(c, d), rug)
+    paint(c, cover(c, np.abs(d + 0.06) - 0.02), mix(rug, CREAM, 0.7))
 
 
-def window(c: Canvas, x, rng) -> None:
-    """A window on the wall with four panes of sky."""
-    sky = np.array((0.6, 0.82, 0.96)) * (0.85 + 0.15 * rng.random())
+def window(c: Canvas, x, sky) -> None:
+    """A window with four panes."""
     u, v = np.abs(c.x - x), np.abs(c.y + 0.5)
-    frame = np.maximum(u - 0.36, v - 0.42)
+    paint(c, cover(c, np.maximum(u - 0.36, v - 0.42)), CREAM)
     pane = np.maximum(np.abs(u - 0.165) - 0.135, np.abs(v - 0.195) - 0.165)
-    paint(c, cover(c, frame), np.array((0.96, 0.95, 0.92)))
-    paint(c, cover(c, pane), sky * (1 - 0.1 * (c.y + 0.5))[..., None])
-
-
-def background(c: Canvas, rng, kind: str) -> None:
-    """Paint everything behind the animal."""
-    if kind == "room":
-        room(c, rng)
-    else:
-        outdoors(c, rng, kind)
+    paint(c, cover(c, pane), sky * (0.95 - 0.12 * c.y))
 
 
 def shadow(c: Canvas, x, y, wide, high) -> None:
     """The soft shadow of a body on the ground, away from the light."""
-    d = ellipse(c, x - 0.25 * c.light.direction[0], y, wide, high).d
-    c.image *= (1 - 0.5 * step(-d, -0.08, 0.12))[..., None]
+    d = ellipse(c, x, y, wide, high).d
+    c.image *= 1 - 0.55 * step(-d, -0.1, 0.12)
 
 
-# Faces -------------------------------------------------------------------------------------
+# Faces ------------------------------------------------------------------------------------
 
 
 class Coat(NamedTuple):
-    """The colours of one animal."""
+    """The colours of an animal and the kind of its markings."""
 
     base: np.ndarray
     pale: np.ndarray
     dark: np.ndarray
     eye: np.ndarray
     nose: np.ndarray
-    marks: str  # "stripes", "tabby", "points", "bib", "patch", "plain"
+    marks: str  # stripes (tiger), tabby, points (dark or tan ends), bib, patch, plain
 
 
-def eye(c: Canvas, x, y, size, colour, slit: float, tilt=0.0) -> None:
-    """An almond with iris, pupil and highlight; `slit` is the pupil's width, 1 is round."""
-    e = c.at(x, y, size, tilt, reach=1.5)
-    d = leaf(e.x, e.y, (-1.1, 0), (1.1, 0), 0.8)
-    paint(e, cover(e, d - 0.2), np.array((0.07, 0.05, 0.05)))
-    inside = cover(e, d)
-    paint(e, inside, np.array((0.96, 0.96, 0.92)))
-    iris = ellipse(e, 0, 0, 0.72, 0.72).d
-    paint(e, inside * cover(e, iris), colour * (1 - 0.3 * step(-e.y, -0.2, 0.7))[..., None])
-    paint(e, inside * cover(e, ellipse(e, 0, 0, 0.42 * slit, 0.58).d), np.array((0.03, 0.02, 0.03)))
-    paint(e, cover(e, ellipse(e, -0.24, -0.3, 0.2, 0.2).d), np.array((1.0, 1, 1)))
+def eyes(c: Canvas, turn, apart, y, size, colour, pupil=1.0, slant=0.0, round_=False) -> None:
+    """Both eyes: almonds (or rounds without white) with iris, pupil and highlight."""
+    for side in (-1, 1):
+        x = side * apart * (1 - 0.15 * side * turn) + 0.38 * turn
+        e = c.at(x, y, size, -slant * side, reach=1.6)
+        d = ellipse(e, 0, 0, 0.82, 0.82).d if round_ else leaf(e.x, e.y, (-1.1, 0), (1.1, 0), 0.8)
+        inside = cover(e, d)
+        paint(e, cover(e, d - 0.22), INK)
+        paint(e, inside, mix(CREAM, colour, 1.0 if round_ else 0.12))
+        gaze = 0.12 * turn
+        iris = colour * (1.15 - 0.35 * step(-e.y, -0.5, 0.7))
+        paint(e, inside * cover(e, ellipse(e, gaze, 0, 0.74, 0.74).d), iris)
+        paint(e, inside * cover(e, ellipse(e, gaze, 0, 0.46 * pupil, 0.56).d), INK * 0.4)
+        paint(e, cover(e, ellipse(e, -0.24, -0.3, 0.22, 0.22).d), WHITE)
 
 
-def whiskers(c: Canvas, x, y, colour, strength=0.7) -> None:
+def whiskers(c: Canvas, x, y) -> None:
     """Three whiskers to each side of the muzzle."""
     for side in (-1, 1):
         for rise in (-0.16, 0, 0.16):
-            points = bend((x + side * 0.25, y + rise / 3), (x + side * 0.7, y + rise - 0.08),
-                          (x + side * 1.1, y + rise * 1.8), steps=3)  # fmt: skip
-            line(c, points, 0.012, colour, strength)
+            path = bend((x + side * 0.25, y + rise / 3), (x + side * 0.7, y + rise - 0.08),
+                        (x + side * 1.1, y + rise * 1.8), steps=3)  # fmt: skip
+            line(c, path, 0.011, WHITE, 0.75)
 
 
 def mouth(c: Canvas, x, y, colour) -> None:
     """The line under a nose and the two curves of a smile."""
     line(c, [(x, y), (x, y + 0.14)], 0.022, colour)
     for side in (-1, 1):
-        line(c, bend((x, y + 0.14), (x + side * 0.1, y + 0.26), (x + side * 0.26, y + 0.16),
-                     steps=3), 0.022, colour)  # fmt: skip
+        smile = bend((x, y + 0.14), (x + side * 0.1, y + 0.26), (x + side * 0.26, y + 0.16), steps=3)
+        line(c, smile, 0.022, colour)
 
 
-TIGER_FACE = (  # leaves on the right half of the face: start, end, half-width
-    ((0, -0.92), (0, -0.5), 0.06), ((0.06, -0.74), (0.42, -0.8), 0.055),
-    ((0.05, -0.56), (0.36, -0.6), 0.05), ((0.05, -0.42), (0.2, -0.42), 0.035),
-    ((0.62, -0.35), (0.98, -0.48), 0.06), ((0.6, 0.0), (1.05, -0.12), 0.075),
-    ((0.62, 0.26), (1.08, 0.2), 0.075), ((0.55, 0.52), (0.95, 0.55), 0.07),
+def muzzle(c: Canvas, x, y, wide, high, chin, coat) -> None:
+    """Two pads and a chin."""
+    pads = [ellipse(c, x + side * 0.75 * wide, y, wide, high) for side in (-1, 1)]
+    solid(c, join(*pads, ellipse(c, x, y + high * 0.8, wide * 0.75, chin), smooth=0.06), coat, 0.15)
+
+
+# Stripes on the right half of a face, mirrored for the left: leaves from, to, half as wide.
+TIGER_FACE = (
+    ((0, -0.94), (0, -0.46), 0.07), ((0.06, -0.66), (0.5, -0.84), 0.07),
+    ((0.06, -0.5), (0.34, -0.6), 0.05), ((0.5, -0.45), (1.1, -0.62), 0.07),
+    ((0.56, -0.14), (1.15, -0.3), 0.085), ((0.6, 0.18), (1.2, 0.06), 0.09),
+    ((0.55, 0.48), (1.12, 0.46), 0.085),
 )  # fmt: skip
 TABBY_FACE = (
-    ((0, -0.9), (0, -0.52), 0.05), ((0.2, -0.88), (0.22, -0.5), 0.05),
-    ((0.22, -0.52), (0.46, -0.75), 0.04), ((0.62, 0.05), (1.0, -0.05), 0.045),
-    ((0.6, 0.25), (0.98, 0.25), 0.045),
+    ((0, -0.95), (0, -0.5), 0.055), ((0.2, -0.95), (0.2, -0.48), 0.055),
+    ((0.2, -0.5), (0.5, -0.78), 0.045), ((0.55, 0.02), (1.1, -0.1), 0.06),
+    ((0.55, 0.26), (1.05, 0.24), 0.06),
 )  # fmt: skip
 
 
 def face_coat(c: Canvas, coat: Coat, turn) -> np.ndarray:
-    """The colours of a cat's or tiger's face: markings mirrored, bright round the muzzle."""
+    """The colours of a cat's, dog's or tiger's face, its markings mirrored."""
     x = c.x - 0.3 * turn
-    colour = np.broadcast_to(coat.base, c.image.shape)
-    pale = {"stripes": 0.85, "tabby": 0.5}.get(coat.marks, 0.0)
-    if pale:
-        spots = np.minimum(leaf(np.abs(x), c.y, (0.2, -0.34), (0.62, -0.42), 0.14),
-                           ellipse(c, 0.3 * turn, 0.75, 0.75, 0.42).d)  # fmt: skip
-        colour = mix(colour, coat.pale, pale * step(-spots, -0.1, 0.06))
+    side, colour = np.abs(x), coat.base
     if coat.marks in ("stripes", "tabby"):
-        leaves = TIGER_FACE if coat.marks == "stripes" else TABBY_FACE
-        d = np.min([leaf(np.abs(x), c.y, *one) for one in leaves], axis=0)
-        colour = mix(colour, coat.dark, cover(c, d) * (1 if coat.marks == "stripes" else 0.75))
-    if coat.marks == "points":
-        mask = ellipse(c, 0.45 * turn, 0.2, 0.55, 0.6).d
+        strong = coat.marks == "stripes"
+        brow = leaf(side, c.y, (0.2, -0.32), (0.62, -0.4), 0.13)
+        light = np.minimum(brow, ellipse(c, 0.3 * turn, 0.75, 0.8, 0.4).d)
+        colour = mix(colour, coat.pale, (0.9 if strong else 0.5) * step(-light, -0.08, 0.06))
+        marks = np.minimum.reduce(
+            [leaf(side, c.y, *one) for one in (TIGER_FACE if strong else TABBY_FACE)]
+        )
+        colour = mix(colour, coat.dark, cover(c, marks) * (1 if strong else 0.75))
+    elif coat.marks == "points":
+        mask = ellipse(c, 0.45 * turn, 0.2, 0.6, 0.6).d
         colour = mix(colour, coat.dark, step(-mask, -0.25, 0.2))
-    if coat.marks == "bib":
-        blaze = leaf(x, c.y, (0.1 * turn, -0.7), (0.1 * turn, 1.4), 0.42)
+    elif coat.marks in ("bib", "patch"):
+        blaze = leaf(c.x, c.y, (0.2 * turn, -0.85), (0.5 * turn, 1.4), 0.42)
         colour = mix(colour, coat.pale, cover(c, blaze))
-    return colour * fur(c, np.pi / 2)[..., None]
+    return colour * fur(c, np.pi / 2)
 
 
-def cat_head(c: Canvas, coat: Coat, turn: float) -> None:
+def cat_head(c: Canvas, coat: Coat, turn: float, _) -> None:
     """A cat's head of radius 1 around (0, 0); `turn` from -1 (left) to 1 (right)."""
-    tips = coat.dark if coat.marks == "points" else coat.base
+    points = coat.marks == "points"
     for side in (-1, 1):
         foot, tip = (side * 0.5 + 0.1 * turn, -0.1), (side * 0.82 - 0.05 * turn, -1.38)
-        wide = 0.44 + 0.06 * side * turn
-        ear = leaf(c.x, c.y, foot, tip, wide)
-        solid(c, Shape(ear, 0.4), tips * np.ones_like(c.image))
+        wide = 0.45 + 0.06 * side * turn
+        solid(c, Shape(leaf(c.x, c.y, foot, tip, wide), 0.4), coat.dark if points else coat.base)
         inner = leaf(c.x, c.y, foot, (tip[0] * 0.97, tip[1] + 0.2), wide * 0.62)
-        paint(c, cover(c, inner), mix(np.array((0.9, 0.6, 0.56)), tips, 0.25))
+        paint(c, cover(c, inner), mix(rgb("e69a90"), coat.base, 0.25))
     head = join(ellipse(c, 0, 0, 1, 0.84), ellipse(c, 0.15 * turn, 0.35, 0.86, 0.52), smooth=0.3)
-    solid(c, head, face_coat(c, coat, turn))
+    solid(c, fluffy(c, head), face_coat(c, coat, turn))
     nose = 0.5 * turn
-    white = mix(coat.pale, coat.dark, 0.9 if coat.marks == "points" else 0.0)
-    pads = join(ellipse(c, nose - 0.19, 0.45, 0.25, 0.2), ellipse(c, nose + 0.19, 0.45, 0.25, 0.2),
-                ellipse(c, nose, 0.6, 0.17, 0.13), smooth=0.05)  # fmt: skip
-    solid(c, pads, white, edge=0.12)
-    for side in (-1, 1):
-        eye(c, side * 0.4 * (1 - 0.12 * side * turn) + 0.38 * turn, -0.06, 0.23, coat.eye, 0.5,
-            -0.14 * side)  # fmt: skip
-    paint(c, cover(c, leaf(c.x, c.y, (nose - 0.16, 0.26), (nose + 0.16, 0.26), 0.1)), coat.nose)
+    muzzle(c, nose, 0.45, 0.25, 0.2, 0.15, mix(coat.pale, coat.dark, 0.9 if points else 0.0))
+    eyes(c, turn, 0.4, -0.06, 0.24, coat.eye, 0.55, 0.14)
+    paint(c, cover(c, leaf(c.x, c.y, (nose - 0.17, 0.26), (nose + 0.17, 0.26), 0.11)), coat.nose)
     mouth(c, nose, 0.32, coat.dark * 0.5)
-    whiskers(c, nose, 0.44, np.array((1.0, 1, 1)))
+    whiskers(c, nose, 0.44)
 
 
-def tiger_head(c: Canvas, coat: Coat, turn: float) -> None:
+def tiger_head(c: Canvas, coat: Coat, turn: float, _) -> None:
     """A tiger's head: round ears, a ruff on the cheeks, a broad white muzzle."""
     for side in (-1, 1):
         x = side * 0.72 - 0.05 * turn
-        solid(c, ellipse(c, x, -0.72, 0.3, 0.3), coat.dark)
-        paint(c, cover(c, ellipse(c, x, -0.68, 0.19, 0.2).d), coat.pale * 0.9)
-    cheeks = [ellipse(c, side * 0.52 + 0.1 * turn, 0.38, 0.58, 0.44) for side in (-1, 1)]
-    head = join(ellipse(c, 0, -0.1, 0.94, 0.82), *cheeks, smooth=0.25)
-    solid(c, head, face_coat(c, coat, turn))
+        solid(c, fluffy(c, ellipse(c, x, -0.72, 0.32, 0.32)), coat.dark)
+        paint(c, cover(c, ellipse(c, x, -0.68, 0.2, 0.21).d), coat.pale * 0.9)
+    cheeks = [ellipse(c, side * 0.52 + 0.1 * turn, 0.36, 0.58, 0.44) for side in (-1, 1)]
+    head = join(ellipse(c, 0, -0.1, 0.94, 0.84), *cheeks, smooth=0.25)
+    solid(c, fluffy(c, head, 0.04), face_coat(c, coat, turn))
     nose = 0.45 * turn
-    bridge = join(ellipse(c, nose * 0.8, 0.1, 0.2, 0.4), smooth=0.1)
-    solid(c, bridge, coat.base, edge=0)
-    pads = join(ellipse(c, nose - 0.22, 0.48, 0.3, 0.24), ellipse(c, nose + 0.22, 0.48, 0.3, 0.24),
-                ellipse(c, nose, 0.7, 0.24, 0.16), smooth=0.05)  # fmt: skip
-    solid(c, pads, coat.pale, edge=0.12)
-    for side in (-1, 1):
-        eye(c, side * 0.4 * (1 - 0.12 * side * turn) + 0.34 * turn, -0.12, 0.18, coat.eye, 0.8,
-            -0.25 * side)  # fmt: skip
-    paint(c, cover(c, leaf(c.x, c.y, (nose - 0.24, 0.26), (nose + 0.24, 0.26), 0.13)), coat.nose)
+    muzzle(c, nose, 0.48, 0.3, 0.25, 0.2, coat.pale)
+    eyes(c, turn, 0.4, -0.12, 0.19, coat.eye, 0.8, 0.25)
+    paint(c, cover(c, leaf(c.x, c.y, (nose - 0.25, 0.24), (nose + 0.25, 0.24), 0.15)), coat.nose)
     mouth(c, nose, 0.36, coat.dark)
-    whiskers(c, nose, 0.48, np.array((1.0, 1, 1)))
+    whiskers(c, nose, 0.48)
 
 
-def dog_head(c: Canvas, coat: Coat, turn: float) -> None:
+def dog_head(c: Canvas, coat: Coat, turn: float, ear: float) -> None:
     """A dog's head: hanging ears, a long muzzle with a big nose, a tongue."""
-    patch = coat.marks == "patch"
-    crown = ellipse(c, 0, -0.2, 0.82, 0.72)
-    snout = ellipse(c, 0.2 * turn, 0.35, 0.55, 0.55)
-    x = c.x - 0.3 * turn
-    colour = np.broadcast_to(coat.base, c.image.shape)
-    if coat.marks in ("patch", "bib"):
-        blaze = leaf(x, c.y, (0, -0.95), (0.1 * turn, 1.5), 0.36)
-        colour = mix(colour, coat.pale, cover(c, blaze))
-    if coat.marks == "points":
-        brows = ellipse(c, 0, 0, 1, 1).d * 0 + leaf(np.abs(x), c.y, (0.2, -0.4), (0.5, -0.42), 0.1)
-        colour = mix(colour, coat.pale, cover(c, brows))
-    solid(c, join(crown, snout, smooth=0.25), colour * fur(c, np.pi / 2)[..., None])
-    nose = 0.55 * turn
-    muzzle = join(ellipse(c, nose - 0.17, 0.5, 0.28, 0.26), ellipse(c, nose + 0.17, 0.5, 0.28, 0.26),
-                  ellipse(c, nose * 0.9, 0.3, 0.26, 0.3), smooth=0.12)  # fmt: skip
-    tongue = join(ellipse(c, nose, 0.8, 0.13, 0.22), smooth=0.1)
-    solid(c, ellipse(c, nose, 0.72, 0.22, 0.14), coat.dark * 0.6)
-    solid(c, tongue, np.array((0.95, 0.5, 0.5)))
-    solid(c, muzzle, coat.pale, edge=0.15)
+    crown, snout = ellipse(c, 0, -0.2, 0.82, 0.72), ellipse(c, 0.2 * turn, 0.35, 0.58, 0.55)
+    black_and_tan = coat.marks == "points"
+    colour = face_coat(c, coat._replace(marks="plain") if black_and_tan else coat, turn)
+    solid(c, fluffy(c, join(crown, snout, smooth=0.25)), colour)
+    nose = 0.5 * turn
+    solid(c, ellipse(c, nose, 0.74, 0.24, 0.16), coat.dark * 0.5)
+    solid(c, ellipse(c, nose, 0.84, 0.14, 0.22), rgb("f27f80"))
+    muzzle(c, nose, 0.48, 0.31, 0.27, 0.1, coat.pale)
+    if black_and_tan:
+        brow = leaf(np.abs(c.x - 0.3 * turn), c.y, (0.22, -0.46), (0.5, -0.5), 0.1)
+        paint(c, cover(c, brow), coat.pale)
+    eyes(c, turn, 0.36, -0.16, 0.19, coat.eye, 1.1, round_=True)
     for side in (-1, 1):
-        eye(c, side * 0.37 * (1 - 0.12 * side * turn) + 0.38 * turn, -0.18, 0.17, coat.eye, 1.2)
-        top, low = (side * 0.62 - 0.05 * turn, -0.66), (side * 0.98 - 0.12 * turn, 0.38)
-        ear, _ = stroke(c, bend(top, (side * 1.12, -0.55), low), taper(0.14, 0.25))
-        solid(c, ear, (coat.dark if patch or coat.marks == "points" else coat.base * 0.72)
-              * fur(c, 1.4)[..., None])  # fmt: skip
-    d = ellipse(c, nose, 0.3, 0.2, 0.145)
-    solid(c, d, coat.nose)
-    paint(c, cover(c, ellipse(c, nose - 0.06, 0.24, 0.05, 0.03).d), np.array((0.8, 0.8, 0.82)))
-    mouth(c, nose, 0.42, coat.nose * 0.6)
+        top, low = (side * 0.6 - 0.05 * turn, -0.7), (side * 0.98 - 0.12 * turn, ear)
+        flap, _ = stroke(c, bend(top, (side * 1.15, -0.6), low), taper(0.14, 0.26))
+        tone = coat.dark if coat.marks != "plain" else coat.base * 0.72
+        solid(c, fluffy(c, flap), tone * fur(c, 1.4))
+    solid(c, ellipse(c, nose, 0.28, 0.22, 0.16), coat.nose * 1.3)
+    paint(c, cover(c, ellipse(c, nose - 0.06, 0.22, 0.07, 0.035).d), rgb("c8c8d0"))
+    mouth(c, nose, 0.42, coat.nose)
 
 
-def elephant_head(c: Canvas, coat: Coat, turn: float) -> None:
-    """An elephant's head: sail-like ears, tusks, and a trunk with rings that sways."""
-    skin = 1 + 0.06 * noise(c, c.x * 5, c.y * 7)[..., None]
+def skin(c: Canvas, coat: Coat) -> np.ndarray:
+    """An elephant's hide: blotches and fine creases."""
+    creases = np.abs(noise(c, c.x * 4, c.y * 16)) * min(1.0, 0.03 / c.pixel)
+    return coat.base * (0.97 + 0.06 * noise(c, c.x * 3, c.y * 3) + 0.07 * creases)
+
+
+def trunk(c: Canvas, coat: Coat, path, colour) -> None:
+    """A trunk with rings along a bend."""
+    shape, along = stroke(c, bend(*path, steps=9), taper(0.34, 0.14, 9))
+    rings = step(np.cos(along * 2 * np.pi * 11), 0.3, 0.95) * step(along, 0.12, 0.35)
+    solid(c, shape, colour * (1 - 0.25 * rings))
+
+
+def tusk(c: Canvas, x, y, side, turn) -> None:
+    """An ivory tusk that curves out and up."""
+    path = bend((x, y), (x + side * 0.1, y + 0.6), (x + side * 0.34 + 0.15 * turn, y + 0.6), steps=5)
+    solid(c, stroke(c, path, taper(0.1, 0.03, 5))[0], rgb("fbf3da"))
+
+
+def sail(c: Canvas, coat: Coat, x, y, wide, side, colour) -> None:
+    """An elephant's ear, pink inside."""
+    flap = join(ellipse(c, x, y, wide, 0.85), ellipse(c, x - side * 0.1, y + 0.55, wide * 0.62, 0.6),
+                smooth=0.2)  # fmt: skip
+    inner = mix(colour * 0.88, coat.pale, step(-flap.d, 0.05, 0.22) * 0.8)
+    solid(c, Shape(flap.d, 0.25), inner)
+
+
+def elephant_head(c: Canvas, coat: Coat, turn: float, sway: float) -> None:
+    """An elephant's head from the front: ears like sails, tusks, and a trunk that sways."""
+    colour = skin(c, coat)
     for side in (-1, 1):
         wide = 0.78 - 0.18 * side * turn
-        x = side * (0.55 + 0.62 * wide)
-        ear = join(ellipse(c, x, -0.25, wide, 0.85), ellipse(c, x * 0.9, 0.35, wide * 0.62, 0.6),
-                   smooth=0.2)  # fmt: skip
-        inner = mix(coat.base * 0.88, coat.pale, step(-ear.d, 0.05, 0.22) * 0.8)
-        solid(c, Shape(ear.d, 0.25), inner * skin)
+        sail(c, coat, side * (0.55 + 0.62 * wide), -0.25, wide, side, colour)
     for side in (-1, 1):
-        root = (side * 0.36 + 0.2 * turn, 0.42)
-        tusk, _ = stroke(
-            c,
-            bend(
-                root, (side * 0.45 + 0.2 * turn, 0.95), (side * 0.62 + 0.35 * turn, 1.05), steps=5
-            ),
-            taper(0.1, 0.03, 5),
-        )
-        solid(c, tusk, np.array((0.98, 0.95, 0.85)))
+        tusk(c, side * 0.38 + 0.2 * turn, 0.4, side, turn)
     brow = [ellipse(c, side * 0.3 + 0.05 * turn, -0.62, 0.42, 0.36) for side in (-1, 1)]
-    head = join(ellipse(c, 0, -0.25, 0.72, 0.7), ellipse(c, 0.1 * turn, 0.2, 0.52, 0.5), *brow,
-                smooth=0.2)  # fmt: skip
-    solid(c, head, coat.base * skin)
-    path = bend((0.15 * turn, -0.05), (0.35 * turn, 0.8), (0.1 * turn, 1.5), (0.75 * turn, 1.6),
-                steps=9)  # fmt: skip
-    trunk, along = stroke(c, path, taper(0.34, 0.15, 9))
-    rings = 1 - 0.22 * step(np.cos(along * 2 * np.pi * 11), 0.4, 0.95) * step(along, 0.1, 0.3)
-    solid(c, trunk, coat.base * skin * rings[..., None])
-    for side in (-1, 1):
-        eye(c, side * 0.46 * (1 - 0.1 * side * turn) + 0.16 * turn, -0.12, 0.12, coat.eye, 1.0)
+    cheek = ellipse(c, 0.1 * turn, 0.2, 0.52, 0.5)
+    solid(c, join(ellipse(c, 0, -0.25, 0.72, 0.7), cheek, *brow, smooth=0.2), colour)
+    path = (0.15 * turn, -0.05), (0.35 * turn, 0.8), (0.1 * turn + sway, 1.5), (2 * sway, 1.5)
+    trunk(c, coat, path, colour)
+    eyes(c, 0.4 * turn, 0.47, -0.12, 0.12, coat.eye, round_=True)
 
 
-# Bodies ------------------------------------------------------------------------------------
+def elephant_profile(c: Canvas, coat: Coat, _, sway: float) -> None:
+    """An elephant's head from the side, facing right; the trunk hangs or is raised."""
+    colour = skin(c, coat)
+    hang = ((0.5, 0.0), (1.0, 0.6), (0.6, 1.3), (1.15, 1.5))
+    lift = ((0.5, 0.0), (1.2, 0.9), (1.5, 0.1), (1.15, -0.75))
+    trunk(c, coat, lift if sway > 0.1 else hang, colour)
+    jaw = ellipse(c, 0.3, 0.25, 0.42, 0.42)
+    solid(c, join(ellipse(c, 0.15, -0.3, 0.68, 0.62), jaw, smooth=0.2), colour)
+    tusk(c, 0.55, 0.42, 1, 0.8)
+    sail(c, coat, -0.35, -0.1, 0.6, -1, colour)
+    e = c.at(0.1, 0)
+    eyes(e.near(0.42, -0.2, 0.3), 0, 0.42, -0.2, 0.12, coat.eye, round_=True)
 
 
-def tiger_stripes(c: Canvas, along, across) -> np.ndarray:
+# Bodies -----------------------------------------------------------------------------------
+
+
+def stripes(c: Canvas, along, across, softness=0.15) -> np.ndarray:
     """Stripes across a body: widest at `across` 0 (the back), gone at 1 (the belly)."""
-    phase = along + 0.3 * noise(c, along * 0.7, across * 1.5)
-    wave = np.cos(2 * np.pi * phase) - 0.15 - 1.1 * across**2 + 0.3 * noise(c, along, across * 3)
-    return step(wave, -0.12, 0.12)
+    phase = along + 0.14 * noise(c, along * 0.6, across * 1.5)
+    wave = np.cos(2 * np.pi * phase) - 0.1 - 1.1 * across * across
+    return step(wave, -softness, softness)
 
 
-def body_coat(c: Canvas, coat: Coat, front: bool) -> np.ndarray:
-    """Colours of a body seen from the side or, mirrored, from the front."""
-    across = np.abs(c.x) / 0.55 if front else (c.y + 0.35) / 0.75
-    colour = np.broadcast_to(coat.base, c.image.shape)
-    if front:
-        bib = leaf(c.x, c.y, (0, -0.7), (0, 0.75), 0.26)
-        strength = 0.4 if coat.marks == "plain" else 1
-        colour = mix(colour, coat.pale, strength * step(-bib, -0.05, 0.05))
-    else:
-        under = c.y - 0.2 - 0.05 * noise(c, c.x * 3, c.y)
-        colour = mix(colour, coat.pale, (0.35 if coat.marks == "plain" else 0.8)
-                     * step(under, -0.04, 0.1) * step(-c.y, -0.62, -0.5))  # fmt: skip
+def side_coat(c: Canvas, coat: Coat) -> np.ndarray:
+    """Colours of a body from the side: saddle or stripes, light belly, socks."""
+    plain = coat.marks == "plain"
+    belly = step(c.y + 0.04 * noise(c, c.x * 3, c.y), 0.02, 0.2) * step(-c.y, -0.42, -0.25)
+    colour = mix(coat.base, coat.pale, belly * (0.25 if plain else 0.7))
     if coat.marks in ("stripes", "tabby"):
-        if front:
-            share = tiger_stripes(c, (c.y - 0.5 * np.abs(c.x)) * 5, 1.15 - across)
-        else:
-            legs = step(c.y, 0.3, 0.42)
-            share = tiger_stripes(c, c.x * 5 + 0.8 * c.y, np.clip(across, 0, 2)) * (1 - legs)
-            share = share + legs * tiger_stripes(c, c.y * 7, 0.4 + 0 * c.x)
-        colour = mix(colour, coat.dark, share * (1 if coat.marks == "stripes" else 0.6))
-    if coat.marks == "patch":
-        saddle = ellipse(c, *((-0.4, 0.3, 0.35, 0.6) if front else (-0.15, -0.25, 0.5, 0.36))).d
-        colour = mix(colour, coat.dark, cover(c, saddle + 0.05 * noise(c, c.x * 5, c.y * 5)))
-    return colour * fur(c, 0.25 if not front else np.pi / 2)[..., None]
+        legs = step(c.y, 0.22, 0.34)
+        share = stripes(c, c.x * 3.7 + 0.6 * c.y, (c.y + 0.35) / 0.62) * (1 - legs)
+        share = share + legs * stripes(c, c.y * 6, 0.4 + 0 * c.x)
+        colour = mix(colour, coat.dark, share * (1 if coat.marks == "stripes" else 0.65))
+    elif coat.marks == "patch":
+        saddle = ellipse(c, -0.15, -0.25, 0.5, 0.36).d + 0.05 * noise(c, c.x * 4, c.y * 4)
+        colour = mix(colour, coat.dark, cover(c, saddle))
+    if not plain:
+        socks = coat.dark if coat.marks == "points" and coat.pale.mean() > 0.7 else coat.pale
+        colour = mix(colour, socks, step(c.y, 0.68, 0.72))
+    return colour * fur(c, 0.25)
+
+
+def front_coat(c: Canvas, coat: Coat) -> np.ndarray:
+    """Colours of a body from the front, mirrored: a bib, stripes from the sides."""
+    side, colour = np.abs(c.x), coat.base
+    if coat.marks in ("stripes", "tabby"):
+        share = stripes(c, (c.y - 0.5 * side) * 4.2, 1.15 - side / 0.55)
+        colour = mix(colour, coat.dark, share * (1 if coat.marks == "stripes" else 0.65))
+    bib = leaf(c.x, c.y, (0, -0.75), (0, 0.62), 0.25)
+    colour = mix(colour, coat.pale, step(-bib, -0.04, 0.04) * (0.4 if coat.marks == "plain" else 1))
+    return colour * fur(c, np.pi / 2)
 
 
 def tail(c: Canvas, coat: Coat, points, thick) -> None:
-    """A tail along a bend; a tiger's has rings."""
-    shape, along = stroke(c, bend(*points), taper(thick, thick * 0.75))
-    colour = np.broadcast_to(coat.base, c.image.shape)
+    """A tail along a bend; a tiger's has rings, some have another tip."""
+    shape, along = stroke(c, bend(*points), taper(thick, thick * 0.8))
+    colour = coat.base * fur(c, 1.2)
     if coat.marks in ("stripes", "tabby"):
-        rings = step(np.cos(along * 2 * np.pi * 7), -0.2, 0.2)
-        colour = mix(colour, coat.dark, rings * (1 if coat.marks == "stripes" else 0.6))
-    if coat.marks in ("points", "bib"):
+        rings = step(np.cos(along * 2 * np.pi * 5.5), -0.3, 0.3)
+        colour = mix(colour, coat.dark, rings * (1 if coat.marks == "stripes" else 0.65))
+    elif coat.marks != "plain":
         tip = coat.dark if coat.marks == "points" else coat.pale
-        colour = mix(colour, tip, step(along, 0.72, 0.8))
-    solid(c, shape, colour)
+        colour = mix(colour, tip, step(along, 0.68, 0.74))
+    solid(c, fluffy(c, shape), colour)
 
 
-def standing(c: Canvas, coat: Coat, head, build: float, gait: float) -> None:
-    """A four-legged body from the side, facing right; `build` is 1 for a cat, more for heavier."""
-    shadow(c, -0.05, 0.88, 0.85, 0.12)
-    tail(c, coat, ((-0.62, -0.1), (-1.0, -0.1), (-0.8, -0.65), (-1.05, -0.8)), 0.07 * build)
-    thin = 0.1 * build
-    colour = body_coat(c, coat, front=False)
+def standing(c: Canvas, coat: Coat, build: float, gait: float) -> None:
+    """A four-legged body from the side, facing right; `build` is 1 for a cat."""
+    shadow(c, -0.1, 0.88, 0.75, 0.1)
+    path = (-0.62, -0.15), (-1.0, -0.1), (-0.72, -0.6), (-0.95, -0.85)
+    tail(c.near(-0.8, -0.4, 0.6), coat, path, 0.075 * build)
+    colour, thin = side_coat(c, coat), 0.095 * build
 
-    def leg(x, y, knee, hock, foot, thigh):
-        upper, _ = stroke(c, [(x, y), (x + knee, 0.42), (x + hock, 0.64), (x + foot, 0.85)],
-                          [thigh, thin * 1.25, thin * 0.9, thin * 0.9])  # fmt: skip
-        paw = ellipse(c, x + foot + 0.05, 0.86, thin * 1.35, thin * 0.85)
-        return join(upper, paw, smooth=0.05)
+    def leg(x, y, knee, hock, foot, thigh) -> Shape:
+        path = [(x, y), (x + knee, 0.42), (x + hock, 0.64), (x + foot, 0.85)]
+        limb, _ = stroke(c, path, [thigh, thin * 1.25, thin * 0.9, thin * 0.9])
+        return join(limb, ellipse(c, x + foot + 0.05, 0.87, thin * 1.3, thin * 0.8), smooth=0.05)
 
-    front = 0.4
-    for limb in (leg(front - 0.04, 0.1, 0.02 - gait, 0.04 - gait, 0.04 - 1.6 * gait, 0.16),
-                 leg(-0.42, 0.1, 0.1 + gait, -0.04 + gait, 0.02 + 1.6 * gait, 0.2)):  # fmt: skip
-        solid(c, limb, colour * 0.68)
-    torso, _ = stroke(c, [(-0.45, -0.08), (0, -0.05), (0.36, -0.08)],
-                      [0.28 * build, 0.26 * build, 0.3 * build])  # fmt: skip
-    neck, _ = stroke(c, [(0.36, -0.15), (0.6, -0.42)], [0.26 * build, 0.22 * build])
-    near = [leg(front, 0.05, 0.0 + gait, 0.02 + gait, 0.02 + 1.6 * gait, 0.17 * build),
-            leg(-0.5, 0.0, 0.06 - gait, -0.1 - gait, -0.04 - 1.6 * gait, 0.25 * build)]  # fmt: skip
-    solid(c, join(torso, neck, *near, smooth=0.12), colour)
-    head()
+    for limb in (
+        leg(0.32, 0.1, 0.02 - gait, 0.04 - gait, 0.06 - 1.6 * gait, 0.16),
+        leg(-0.42, 0.1, 0.1 + gait, -0.02 + gait, 0.06 + 1.6 * gait, 0.2),
+    ):
+        solid(c, limb, colour * 0.66)
+    back = [(-0.46, -0.1), (-0.1, -0.04), (0.14, -0.06), (0.34, -0.12)]
+    torso, _ = stroke(c, back, [0.27 * build, 0.24 * build, 0.27 * build, 0.29 * build])
+    neck, _ = stroke(c, [(0.36, -0.15), (0.52, -0.42)], [0.26 * build, 0.22 * build])
+    fore = leg(0.38, 0.0, 0.0 + gait, 0.0 + gait, 0.02 + 1.6 * gait, 0.18 * build)
+    hind = leg(-0.5, -0.02, 0.06 - gait, -0.1 - gait, -0.04 - 1.6 * gait, 0.27 * build)
+    solid(c, fluffy(c, join(torso, neck, fore, hind, smooth=0.12), 0.02), colour)
+    haunch = np.abs(ellipse(c, -0.5, 0.02, 0.26, 0.34).d) * step(c.x, -0.5, -0.3)
+    c.image *= 1 - 0.0 * haunch
 
 
-def sitting(c: Canvas, coat: Coat, head, build: float, gait: float) -> None:
-    """A body that sits and faces the viewer: haunches to the sides, front legs between."""
+def lying(c: Canvas, coat: Coat, build: float, _) -> None:
+    """A body at rest, from the side, facing right: haunch, folded hind leg, front legs out."""
+    shadow(c, -0.05, 0.84, 0.95, 0.12)
+    tail(c, coat, ((-0.75, 0.55), (-1.1, 0.75), (-0.95, 0.95), (-0.45, 0.86)), 0.08 * build)
+    colour = side_coat(c.at(0, 0.42), coat)
+    paws = [ellipse(c, x, y, 0.17 * build, 0.1) for x, y in ((0.74, 0.72), (0.62, 0.84))]
+    far, _ = stroke(c, [(0.4, 0.4), (0.5, 0.66), (0.7, 0.7)], [0.16, 0.12, 0.1])
+    solid(c, join(far, paws[0], smooth=0.05), mix(coat.base, coat.pale, 0.3) * 0.7)
+    back = [(-0.48, 0.4), (-0.1, 0.4), (0.3, 0.3)]
+    torso, _ = stroke(c, back, [0.36 * build, 0.33 * build, 0.36 * build])
+    neck, _ = stroke(c, [(0.3, 0.3), (0.42, -0.05)], [0.32 * build, 0.25 * build])
+    solid(c, fluffy(c, join(torso, neck, smooth=0.15), 0.02), colour)
+    near, _ = stroke(c, [(0.26, 0.45), (0.3, 0.78), (0.58, 0.82)], [0.19, 0.13, 0.1])
+    solid(c, join(near, paws[1], smooth=0.06), mix(colour, coat.pale, step(c.x, 0.45, 0.55)))
+    haunch = join(ellipse(c, -0.5, 0.52, 0.34 * build, 0.36), smooth=0.1)
+    solid(c, haunch, colour)
+    solid(c, ellipse(c, -0.22, 0.84, 0.24, 0.09), mix(coat.base, coat.pale, 0.5))
+
+
+def sitting(c: Canvas, coat: Coat, build: float, gait: float) -> None:
+    """A body that sits and faces the viewer: haunches at the sides, front legs between."""
     shadow(c, 0, 0.88, 0.72, 0.12)
-    tail(c, coat, ((0.4, 0.78), (0.85, 0.95), (0.95, 0.5), (0.75, 0.3 + gait)), 0.08 * build)
-    colour = body_coat(c, coat, front=True)
-    trunk = join(ellipse(c, 0, -0.05, 0.32 * build, 0.4), ellipse(c, 0, 0.42, 0.46 * build, 0.44),
-                 smooth=0.2)  # fmt: skip
-    solid(c, trunk, colour)
+    path = (0.4, 0.78), (0.85, 0.95), (0.95, 0.5), (0.75, 0.3 + gait)
+    tail(c.near(0.65, 0.6, 0.5), coat, path, 0.085 * build)
+    colour, light = front_coat(c, coat), 0.0 if coat.marks == "plain" else 0.9
+    pear = ellipse(c, 0, -0.05, 0.34 * build, 0.4), ellipse(c, 0, 0.42, 0.46 * build, 0.44)
+    solid(c, fluffy(c, join(*pear, smooth=0.2), 0.02), colour)
     for side in (-1, 1):
         solid(c, ellipse(c, side * 0.4 * build, 0.62, 0.24 * build, 0.29), colour)
-        solid(c, ellipse(c, side * 0.42 * build, 0.86, 0.2, 0.1), mix(colour, coat.pale, 0.5))
+        foot = ellipse(c, side * 0.42 * build, 0.86, 0.2, 0.1)
+        solid(c, foot, mix(coat.base, coat.pale, light))
     for side in (-1, 1):
-        limb, _ = stroke(c, [(side * 0.17, 0.1), (side * 0.16, 0.5), (side * 0.15, 0.8)],
-                         [0.15 * build, 0.12 * build, 0.1 * build])  # fmt: skip
+        path = [(side * 0.17, 0.1), (side * 0.165, 0.5), (side * 0.155, 0.8)]
+        limb, _ = stroke(c, path, [0.15 * build, 0.125 * build, 0.11 * build])
         solid(c, limb, colour)
-        paw = ellipse(c, side * 0.16, 0.86, 0.15 * build, 0.1)
-        solid(c, paw, mix(coat.base, coat.pale, 0.0 if coat.marks == "plain" else 0.9))
+        solid(c, ellipse(c, side * 0.165, 0.86, 0.16 * build, 0.1), mix(coat.base, coat.pale, light))
         for toe in (-0.05, 0.05):
-            line(c, [(side * 0.16 + toe, 0.84), (side * 0.16 + toe, 0.94)], 0.012, coat.dark * 0.6)
-    head()
+            x = side * 0.165 + toe
+            line(c, [(x, 0.84), (x, 0.94)], 0.012, coat.dark * 0.6)
 
 
-def elephant_standing(c: Canvas, coat: Coat, head, build: float, gait: float) -> None:
-    """An elephant from the side, facing right: a barrel on four columns."""
-    shadow(c, -0.05, 0.9, 0.9, 0.13)
-    skin = coat.base * (1 + 0.05 * noise(c, c.x * 8, c.y * 14))[..., None]
-    rope, _ = stroke(c, bend((-0.75, -0.2), (-0.95, 0.0), (-0.9, 0.4)), taper(0.05, 0.03))
-    solid(c, rope, coat.base * 0.9)
-    solid(c, ellipse(c, -0.9, 0.45, 0.06, 0.11), coat.dark)
-
-    def leg(x, foot, shade):
-        limb, _ = stroke(c, [(x, 0.1), (x + foot / 2, 0.5), (x + foot, 0.84)], [0.22, 0.16, 0.165])
-        solid(c, limb, skin * shade)
-        for toe in (-0.09, 0.0, 0.09):
-            paint(c, cover(c, ellipse(c, x + foot + toe, 0.95, 0.04, 0.04).d), coat.pale * shade)
-
-    leg(0.18, -gait, 0.7)
-    leg(-0.3, gait, 0.7)
-    torso = join(ellipse(c, -0.18, -0.1, 0.66, 0.46), ellipse(c, 0.3, -0.12, 0.4, 0.42), smooth=0.2)
-    leg(0.36, gait, 1)
-    leg(-0.52, -gait, 1)
-    solid(c, torso, skin)
-    head()
+def column(c: Canvas, coat: Coat, x, foot, colour) -> None:
+    """An elephant's leg, with toenails."""
+    limb, _ = stroke(c, [(x, 0.1), (x + foot / 2, 0.5), (x + foot, 0.84)], [0.22, 0.165, 0.17])
+    solid(c, limb, colour)
+    for toe in (-0.1, 0.0, 0.1):
+        part = c.near(x + foot + toe, 0.95, 0.1)
+        paint(part, cover(part, ellipse(part, x + foot + toe, 0.95, 0.042, 0.045).d), coat.pale)
 
 
-def elephant_front(c: Canvas, coat: Coat, head, build: float, gait: float) -> None:
-    """An elephant from the front: the head with its ears before a round body."""
-    shadow(c, 0, 0.9, 0.75, 0.13)
-    skin = coat.base * (1 + 0.05 * noise(c, c.x * 8, c.y * 14))[..., None]
-    solid(c, ellipse(c, 0, 0.1, 0.62, 0.62), skin * 0.85)
+def elephant_side(c: Canvas, coat: Coat, _, gait: float) -> None:
+    """An elephant's body from the side, facing right: a barrel on four columns."""
+    shadow(c, -0.1, 0.92, 0.8, 0.11)
+    colour = skin(c, coat)
+    part = c.near(-0.88, 0.1, 0.6)
+    rope, _ = stroke(part, bend((-0.75, -0.2), (-0.95, 0.0), (-0.9, 0.4)), taper(0.05, 0.03))
+    solid(part, rope, coat.base * 0.9)
+    solid(part, ellipse(part, -0.9, 0.45, 0.06, 0.11), coat.dark)
+    column(c, coat, 0.16, -gait, colour * 0.66)
+    column(c, coat, -0.3, gait, colour * 0.66)
+    torso = join(ellipse(c, -0.2, -0.12, 0.64, 0.48), ellipse(c, 0.26, -0.14, 0.4, 0.42), smooth=0.2)
+    column(c, coat, 0.34, gait, colour)
+    column(c, coat, -0.54, -gait, colour)
+    solid(c, torso, colour)
+
+
+def elephant_front(c: Canvas, coat: Coat, _, gait: float) -> None:
+    """An elephant's body from the front."""
+    shadow(c, 0, 0.92, 0.7, 0.11)
+    colour = skin(c, coat)
+    solid(c, ellipse(c, 0, 0.1, 0.62, 0.62), colour * 0.8)
     for side in (-1, 1):
-        limb, _ = stroke(c, [(side * 0.36, 0.2), (side * 0.36, 0.84)], [0.2, 0.18])
-        solid(c, limb, skin)
-        for toe in (-0.1, 0.0, 0.1):
-            paint(c, cover(c, ellipse(c, side * 0.36 + toe, 0.96, 0.045, 0.045).d), coat.pale)
-    head()
+        column(c, coat, side * 0.36, side * gait * 0.3, colour)
 
 
-# Scenes ------------------------------------------------------------------------------------
+# Scenes -----------------------------------------------------------------------------------
 
 
-def rgb(*values: float) -> np.ndarray:
-    """A colour."""
-    return np.array(values)
+def coats(*rows: str) -> list[Coat]:
+    """Coats from lines of five colours and the markings' kind."""
+    return [Coat(*(rgb(code) for code in row.split()[:5]), row.split()[5]) for row in rows]
 
 
-INK, WHITE, PINK = rgb(0.09, 0.08, 0.09), rgb(0.97, 0.95, 0.9), rgb(0.9, 0.52, 0.5)
-GREEN, AMBER, BLUE, BROWN = (
-    rgb(0.55, 0.78, 0.3), rgb(0.95, 0.7, 0.2), rgb(0.4, 0.68, 0.92), rgb(0.45, 0.27, 0.13))  # fmt: skip
-
-COATS = {
-    "cat": (
-        Coat(rgb(0.9, 0.55, 0.24), rgb(1.0, 0.9, 0.76), rgb(0.6, 0.27, 0.08), GREEN, PINK, "tabby"),
-        Coat(rgb(0.56, 0.56, 0.58), rgb(0.92, 0.92, 0.92), rgb(0.2, 0.2, 0.23), AMBER, PINK, "tabby"),
-        Coat(rgb(0.16, 0.16, 0.19), WHITE, INK, GREEN, PINK, "bib"),
-        Coat(rgb(0.95, 0.88, 0.76), rgb(1, 0.96, 0.88), rgb(0.3, 0.2, 0.16), BLUE, INK, "points"),
-        Coat(rgb(0.6, 0.45, 0.3), rgb(0.9, 0.8, 0.65), rgb(0.22, 0.14, 0.09), GREEN, PINK, "tabby"),
-        Coat(rgb(0.5, 0.54, 0.62), WHITE, rgb(0.3, 0.32, 0.38), AMBER, PINK, "bib"),
+COATS = {  # base, pale, dark, eyes, nose, markings
+    "cat": coats(
+        "e68c3d ffe6c2 9a4514 8cc74d e68580 tabby", "8f8f94 ebebeb 33333b f2b333 e68580 tabby",
+        "29292f f8f2e6 17151a 8cc74d e68580 bib", "f2e0c2 fff5e0 4d3329 66adeb 3a2a26 points",
+        "99734d e6cca6 382417 8cc74d e68580 tabby", "808a9e f8f2e6 4d525f f2b333 e68580 bib",
     ),
-    "dog": (
-        Coat(rgb(0.88, 0.66, 0.36), rgb(0.98, 0.86, 0.62), rgb(0.5, 0.3, 0.12), BROWN, INK, "plain"),
-        Coat(rgb(0.45, 0.27, 0.16), rgb(0.66, 0.46, 0.3), rgb(0.22, 0.12, 0.07), AMBER, INK, "plain"),
-        Coat(rgb(0.17, 0.16, 0.17), rgb(0.82, 0.52, 0.25), INK, BROWN, INK, "points"),
-        Coat(rgb(0.8, 0.5, 0.25), WHITE, rgb(0.28, 0.15, 0.09), BROWN, INK, "patch"),
-        Coat(rgb(0.25, 0.25, 0.28), WHITE, INK, BLUE, INK, "bib"),
+    "dog": coats(
+        "e0a85c fadb9e 804d1f 6b3d1c 17151a plain", "73452a a87550 381f12 8a5a24 17151a plain",
+        "2c292b d18540 17151a 6b3d1c 17151a points", "cc8040 f8f2e6 47260f 5a3418 17151a patch",
+        "404048 f8f2e6 1c1c22 7fb4e0 17151a bib", "f2e6d0 fff8ea b8854a 5a3418 17151a patch",
     ),
-    "elephant": (
-        Coat(rgb(0.56, 0.56, 0.6), rgb(0.86, 0.7, 0.68), INK, BROWN, INK, "plain"),
-        Coat(rgb(0.6, 0.54, 0.48), rgb(0.86, 0.72, 0.64), INK, AMBER, INK, "plain"),
-        Coat(rgb(0.44, 0.49, 0.58), rgb(0.78, 0.66, 0.7), INK, BROWN, INK, "plain"),
+    "elephant": coats(
+        "8f8f99 dbb3ad 2a2628 5a3418 17151a plain", "998a7a dbb8a3 2a2628 7a5024 17151a plain",
+        "707d94 c7a8b3 2a2628 5a3418 17151a plain",
     ),
-    "tiger": (
-        Coat(rgb(0.95, 0.56, 0.16), WHITE, INK, AMBER, rgb(0.85, 0.48, 0.45), "stripes"),
-        Coat(rgb(0.9, 0.66, 0.3), WHITE, rgb(0.2, 0.12, 0.07), GREEN, rgb(0.8, 0.45, 0.42), "stripes"),
-        Coat(rgb(0.93, 0.93, 0.92), WHITE, rgb(0.15, 0.15, 0.18), BLUE, PINK, "stripes"),
+    "tiger": coats(
+        "f28f29 f8f2e6 17151a f2b333 d97a73 stripes", "e6a84d f8f2e6 33200f 8cc74d cc7369 stripes",
+        "f28f29 f8f2e6 17151a 8cc74d d97a73 stripes", "ededea fbfbf8 26262e 66adeb e68580 stripes",
     ),
 }  # fmt: skip
 HEADS = {"cat": cat_head, "dog": dog_head, "elephant": elephant_head, "tiger": tiger_head}
 BUILD = {"cat": 1.0, "dog": 1.05, "elephant": 1.0, "tiger": 1.12}
 PLACES = {
-    "cat": ("room", "meadow", "room", "evening"),
-    "dog": ("meadow", "room", "meadow", "evening"),
-    "elephant": ("savanna", "evening", "savanna", "meadow"),
-    "tiger": ("meadow", "savanna", "evening", "meadow"),
+    "cat": ("room", "room", "meadow", "evening"),
+    "dog": ("meadow", "room", "forest", "meadow"),
+    "elephant": ("savanna", "savanna", "evening", "meadow"),
+    "tiger": ("forest", "savanna", "forest", "evening"),
+}
+POSES = {  # body, head or None for the animal's usual one, and where the head goes: x, y, scale
+    "front": (sitting, None, (0, -0.4, 0.5)),
+    "side": (standing, None, (0.52, -0.42, 0.42)),
+    "rest": (lying, None, (0.4, -0.08, 0.47)),
+    "elephant front": (elephant_front, None, (0, -0.32, 0.58)),
+    "elephant side": (elephant_side, None, (0.5, -0.3, 0.42)),
+    "elephant rest": (elephant_side, elephant_profile, (0.38, -0.28, 0.46)),
 }
 
 
 def animal(c: Canvas, rng, kind: str) -> None:
     """Choose coat and pose, and paint the animal."""
-    coat = COATS[kind][rng.integers(len(COATS[kind]))]
-    coat = coat._replace(base=coat.base * (0.9 + 0.2 * rng.random()))
-    turn, nod = 0.8 * rng.random() - 0.25, 0.3 * rng.random() - 0.15
-    gait, flip = 0.12 * rng.random() - 0.04, 1 if rng.random() < 0.5 else -1
-    pose, size = rng.integers(3), 0.92 + 0.16 * rng.random()
-    body = c.at(0.12 * rng.random() - 0.06, 0.08 * rng.random(), size, flip=flip)
-    large = kind == "elephant"
-    if pose == 0:
-        place = (0.58, -0.3, 0.42) if large else (0.62, -0.42, 0.4)
-        paint_body = elephant_standing if large else standing
-    elif pose == 1:
-        place = (0, -0.3, 0.58) if large else (0, -0.4, 0.5)
-        paint_body, turn = elephant_front if large else sitting, turn - 0.15
-    else:  # a portrait is a sitting animal seen from near by
-        place = (0, -0.3, 0.58) if large else (0, -0.4, 0.5)
-        paint_body = elephant_front if large else sitting
-        body, turn = body.at(0, 0.55, 1.6), turn - 0.15
-    x, y, scale = place
-    paint_head = lambda: HEADS[kind](body.at(x, y, scale, nod, reach=2.6), coat, turn)  # noqa: E731
-    paint_body(body, coat, paint_head, BUILD[kind], gait)
+    coat = pick(rng, COATS[kind])
+    coat = coat._replace(base=coat.base * between(rng, 0.9, 1.08))
+    view = pick(rng, ("front", "near", "side", "rest"))
+    turn, nod, gait = between(rng, -0.4, 0.4), between(rng, -0.15, 0.15), between(rng, -0.04, 0.08)
+    body = c.at(between(rng, -0.06, 0.06), between(rng, 0, 0.06), between(rng, 0.92, 1.04),
+                flip=pick(rng, (-1, 1)))  # fmt: skip
+    if view == "near":  # a portrait: the front view from close by
+        body = body.at(between(rng, -0.1, 0.1), 0.55, 1.6)
+    elif view != "front":
+        turn = turn + 0.2
+    name = "front" if view == "near" else view
+    paint_body, head, (x, y, scale) = POSES[f"elephant {name}" if kind == "elephant" else name]
+    paint_body(body, coat, BUILD[kind], gait)
+    if kind != "elephant":  # the shadow under the chin
+        chin = ellipse(body, x, y + 0.72 * scale, 0.55 * scale, 0.3 * scale).d
+        body.image *= 1 - 0.35 * step(-chin, -0.06, 0.1)
+    face = body.at(x, y, scale, nod, reach=2.6)
+    (head or HEADS[kind])(face, coat, turn, between(rng, -0.1, 0.35))
+
+
+def daylight(rng, evening: bool) -> Light:
+    """Light from the upper left or right; low and orange in the evening."""
+    side = between(rng, 0.4, 0.7) * pick(rng, (-1, 1))
+    up = -0.25 if evening else -0.5
+    sun = between(rng, 0.74, 0.9) * rgb("ffdcb0" if evening else "fffaf0")
+    shade = 0.45 * rgb("d8c8f0" if evening else "e0e8ff")
+    return Light((side, up, np.sqrt(1 - side**2 - up**2)), sun, shade)
 
 
 def draw(number: int, size: int = 64, seed: int = 0) -> np.ndarray:
@@ -724,26 +827,22 @@ def draw(number: int, size: int = 64, seed: int = 0) -> np.ndarray:
         uint8 `(size, size, 3)`, RGB.
 
     Raises:
-        ValueError: a size outside 32 to 512.
+        ValueError: a size outside 32 to 512, or a negative number or seed.
     """
     if not SIZES[0] <= size <= SIZES[1]:
         raise ValueError(f"size {size} is not between {SIZES[0]} and {SIZES[1]} pixels")
     rng = np.random.Generator(np.random.PCG64([seed, number]))
     kind = CLASSES[number % len(CLASSES)]
-    where = PLACES[kind][rng.integers(4)]
-    table = 2 * rng.random((64, 64)) - 1
-    warm = 0.14 if where == "evening" else 0.03
-    side = (0.45 + 0.25 * rng.random()) * (1 if rng.random() < 0.5 else -1)
-    sun = 0.75 + 0.15 * rng.random()
-    light = Light((side, -0.45, np.sqrt(1 - side**2 - 0.45**2)),
-                  (sun * (1 + warm), sun, sun * (1 - 2 * warm)), (0.4, 0.42, 0.48))  # fmt: skip
-    image = np.zeros((size, size, 3))
-    scale = np.eye(2) * size / 2
-    canvas = Canvas(image, light, table, scale, np.array([size / 2, size / 2]))
-    background(canvas, rng, where)
+    place = pick(rng, PLACES[kind])
+    light, table = daylight(rng, place == "evening"), 2 * rng.random((64, 64)) - 1
+    image = np.empty((3, size, size))
+    half = size / 2
+    canvas = Canvas(image, light, table, half * np.eye(2), np.array([half, half]))
+    {"room": room, "forest": forest}.get(place, outdoors)(canvas, rng, place)
     animal(canvas, rng, kind)
-    image += 0.012 * (rng.random((size, size, 1)) - 0.5) * 3.4  # grain: standard deviation 0.012
-    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    image *= between(rng, 0.92, 1.06) * (1.02 - 0.09 * (canvas.x**2 + canvas.y**2))  # vignette
+    image += 0.028 * (rng.random((size, size)) - 0.5)  # grain: standard deviation 0.008
+    return np.rint(image.clip(0, 1).transpose(1, 2, 0) * 255).astype(np.uint8)
 
 
 def draw_many(numbers: Iterable[int], size: int = 64, seed: int = 0) -> np.ndarray:
