@@ -36,6 +36,7 @@ FORMATS = {  # ending: how Pillow writes it
     ".bmp": {},
 }
 LOSSY = (".jpg", ".jpeg")
+TIFF = (".tif", ".tiff")  # its EXIF is its own layout, offsets of pixels in it: not carried over
 
 
 # Where to look ------------------------------------------------------------------------------
@@ -257,7 +258,6 @@ def read_extras(path: Path) -> Extras:
     with Image.open(path) as file:
         try:
             upright = ImageOps.exif_transpose(file)
-            # A TIFF's EXIF is its own layout: offsets and strips that no other file shares.
             exif = Image.Exif() if file.format == "TIFF" else upright.getexif()
         except Exception:  # broken EXIF beside good pixels: `photos.read` ignores it too
             upright, exif = file, Image.Exif()
@@ -293,7 +293,7 @@ def save(path: Path, image: Image.Image, extras: Extras) -> None:
     # Bytes 16 to 20 name the colours of a profile: a CMYK photo's does not fit its RGB pixels.
     if extras.icc_profile and extras.icc_profile[16:20] == (b"GRAY" if extras.grey else b"RGB "):
         options["icc_profile"] = extras.icc_profile
-    if extras.exif:
+    if extras.exif and path.suffix.lower() not in TIFF:
         options["exif"] = extras.exif
     path.parent.mkdir(parents=True, exist_ok=True)
     with writing(path) as temporary:

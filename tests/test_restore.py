@@ -329,6 +329,30 @@ def test_a_jpeg_is_turned_upright_and_stays_a_jpeg(folder, capsys):
     assert "a .png keeps them bit for bit" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("ending", ["png", "webp", "jpg", "tif", "bmp"])
+def test_exif_goes_along_where_the_format_can_hold_it(folder, ending):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "A camera"
+    exif.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
+    Image.fromarray(noise(40, 60)).save("lying.jpg", exif=exif)
+    run("lying.jpg", "--box", "50,5,4,4", "--out", f"out.{ending}")
+    with Image.open(f"out.{ending}") as result:
+        assert result.size == (40, 60)
+        kept = result.getexif()
+        assert 0x0112 not in kept
+        if ending not in ("tif", "bmp"):
+            assert kept[0x010F] == "A camera"
+            assert kept.get_ifd(0x8769)[0x9003] == "2020:01:01 00:00:00"
+
+
+def test_broken_exif_is_left_out(folder):
+    Image.fromarray(noise(40, 60)).save("a.jpg", exif=b"Exif\0\0no exif at all")
+    run("a.jpg", "--box", "5,50,4,4")
+    with Image.open("a-restored.jpg") as result:
+        assert result.size == (60, 40)
+        assert not result.getexif()
+
+
 def test_greyscale_stays_greyscale(folder):
     grey = noise(30, 30)[..., 0]
     Image.fromarray(grey).save("grey.png")
