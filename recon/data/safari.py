@@ -1,244 +1,25 @@
 """The embedded photos: drawn cats, dogs, elephants and tigers, the same on every machine.
 
-A photo is painted back to front with signed distances, so that every edge is anti-aliased at
-any size: background, shadow, tail, legs, body, head. The scene depends on (seed, number)
-alone; the size only says how finely it is sampled. NumPy's float64 throughout: machines that
-differ in the last bit of a cosine still round to the same bytes.
-
-Coordinates: the photo reaches from -1 to 1, x to the right and y down. Colours are arrays
-(3, 1, 1) or (3, H, W) in [0, 1]; distances, shares and coordinates are arrays (H, W).
+A photo is painted back to front: background, shadow, tail, legs, body, head. The scene depends
+on (seed, number) alone; the size only says how finely it is sampled. A head is drawn in
+coordinates of its own, with radius 1 around (0, 0); a body stands on y = 0.9 or so, and those
+seen from the side look to the right.
 """
 
+import math
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from recon.data.brush import (
+    Canvas, Light, Shape, bend, clamp, cover, ellipse, fur, join, leaf, line, mix, noise, paint,
+    rgb, solid, step, stroke, taper,
+)  # fmt: skip
+
 CLASSES = ("cat", "dog", "elephant", "tiger")
 SIZES = (32, 512)  # smallest and largest side of a photo
-
-
-class Shape(NamedTuple):
-    """Signed distance to an edge, negative inside, and half the thickness of the body there."""
-
-    d: np.ndarray
-    thick: float | np.ndarray
-
-
-class Light(NamedTuple):
-    """Unit vector towards the light (right, down, viewer), its colour and the shadows'."""
-
-    direction: tuple[float, float, float]
-    sun: np.ndarray
-    shade: np.ndarray
-
-
-class Canvas:
-    """A part of the photo with coordinates of its own.
-
-    `at` gives a canvas moved, scaled, turned or mirrored over the same pixels: a head is drawn
-    around (0, 0) whatever the pose. `reach` says how far from its centre anything will be
-    drawn, so that small things cost little.
-    """
-
-    def __init__(self, photo, light, table, matrix, origin, centre=(0, 0), reach=np.inf):
-        size = photo.shape[-1]
-        middle, spread = matrix @ np.array(centre) + origin, np.abs(matrix).sum(1) * reach
-        low = np.clip(np.floor(middle - spread), 0, size - 2).astype(int)
-        high = np.clip(np.ceil(middle + spread), low + 2, size).astype(int)
-        self.photo, self.light, self.table = photo, light, table
-        self.matrix, self.origin = matrix, origin
-        self.image = photo[:, low[1] : high[1], low[0] : high[0]]
-        column = np.arange(low[0], high[0])[None] + 0.5 - origin[0]
-        row = np.arange(low[1], high[1])[:, None] + 0.5 - origin[1]
-        (a, b), (c, d) = matrix
-        area = a * d - b * c
-        self.x = (d * column - b * row) / area if b else column / a
-        self.y = (a * row - c * column) / area if c else row / d
-        self.pixel = 1 / np.sqrt(np.abs(area))
-
-    def at(self, x, y, scale=1.0, angle=0.0, flip=1, reach=np.inf) -> "Canvas":
-        """A canvas whose (0, 0) is this one's (x, y) and whose unit is `scale` of this one's."""
-        cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
-        matrix = self.matrix @ np.array([[cos * flip, -sin], [sin * flip, cos]])
-        origin = self.matrix @ np.array([x, y]) + self.origin
-        return Canvas(self.photo, self.light, self.table, matrix, origin, reach=reach)
-
-    def near(self, x, y, reach) -> "Canvas":
-        """The same coordinates, cut to the pixels within `reach` of (x, y)."""
-        parts = self.photo, self.light, self.table, self.matrix, self.origin
-        return Canvas(*parts, (x, y), reach)
-
-
-# Shapes -----------------------------------------------------------------------------------
-
-
-def ellipse(c: Canvas, x, y, wide, high) -> Shape:
-    """An ellipse with half-axes `wide` and `high`; Quilez's first-order distance."""
-    u, v = (c.x - x) / wide, (c.y - y) / high
-    k = np.sqrt(u * u + v * v)
-    slope = np.sqrt((u / wide) ** 2 + (v / high) ** 2) + 1e-9
-    return Shape(k * (k - 1) / slope, min(wide, high))
-
-
-def stroke(c: Canvas, points, radii) -> tuple[Shape, np.ndarray]:
-    """A tapering line through points, and how far along it a pixel lies, 0 to 1."""
-    best = along = thick = None
-    for i, ((ax, ay), (bx, by)) in enumerate(pairwise(points)):
-        ux, uy, px, py = bx - ax, by - ay, c.x - ax, c.y - ay
-        h = (px * (ux / (ux * ux + uy * uy)) + py * (uy / (ux * ux + uy * uy))).clip(0, 1)
-        radius = radii[i] + h * (radii[i + 1] - radii[i])
-        px, py = px - h * ux, py - h * uy
-        d = np.sqrt(px * px + py * py) - radius
-        if best is None:
-            best, along, thick = d, h, radius
-        else:
-            closer = d < best
-            along, thick = np.where(closer, i + h, along), np.where(closer, radius, thick)
-            best = np.minimum(best, d)
-    return Shape(best, thick), along / (len(points) - 1)
-
-
-def bend(*points, steps=6) -> list[tuple[float, float]]:
-    """Points along the Bézier curve of some control points."""
-    curve = []
-    for t in range(steps + 1):
-        p = points
-        while len(p) > 1:
-            p = [(a + t / steps * (e - a), b + t / steps * (f - b)) for (a, b), (e, f) in pairwise(p)]
-        curve.append(p[0])
-    return curve
-
-
-def taper(first, last, steps=6) -> list[float]:
-    """Radii from `first` to `last` for a stroke along a `bend`."""
-    return [first + (last - first) * i / steps for i in range(steps + 1)]
-
-
-def leaf(x, y, start, end, wide) -> np.ndarray:
-    """Distance to a leaf, pointed at both ends: an ear, an eye, a tiger's stripe."""
-    (ax, ay), (bx, by) = start, end
-    length = np.sqrt((bx - ax) ** 2 + (by - ay) ** 2)
-    ux, uy = (bx - ax) / length, (by - ay) / length
-    px, py = x - (ax + bx) / 2, y - (ay + by) / 2
-    radius = (length**2 / 4 + wide**2) / (2 * wide)
-    along, across = px * ux + py * uy, np.abs(px * uy - py * ux) + (radius - wide)
-    return np.sqrt(along * along + across * across) - radius
-
-
-def join(first: Shape, *others: Shape, smooth=0.1) -> Shape:
-    """One shape of several, the seams filled over a width of `smooth`."""
-    d, thick = first
-    for other in others:
-        h = (0.5 + (0.5 / smooth) * (d - other.d)).clip(0, 1)
-        d = d + (other.d - d) * h - smooth * h * (1 - h)
-        thick = thick + (other.thick - thick) * h
-    return Shape(d, thick)
-
-
-# Paint ------------------------------------------------------------------------------------
-
-
-def rgb(code: str) -> np.ndarray:
-    """A colour from its six hexadecimal digits."""
-    return np.array([int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)]).reshape(3, 1, 1)
-
-
-INK, WHITE, CREAM, PINK = rgb("17151a"), rgb("ffffff"), rgb("f8f2e6"), rgb("e88c86")
-
-
-def step(value, low, high) -> np.ndarray:
-    """Rise smoothly from 0 at `low` to 1 at `high`."""
-    t = ((value - low) / (high - low)).clip(0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def mix(first, second, share) -> np.ndarray:
-    """A blend of two colours, `share` of it the second."""
-    return first + (second - first) * share
-
-
-def cover(c: Canvas, d) -> np.ndarray:
-    """How much of each pixel lies inside: the anti-aliasing."""
-    return (0.5 - d / c.pixel).clip(0, 1)
-
-
-def paint(c: Canvas, share, colour) -> None:
-    """Lay a flat colour over the photo where `share` says so."""
-    c.image += share * (colour - c.image)
-
-
-def line(c: Canvas, points, width, colour, strength=1.0) -> None:
-    """A thin line; thinner than a pixel it fades instead of breaking up."""
-    xs, ys = zip(*points, strict=True)
-    reach = max(max(xs) - min(xs), max(ys) - min(ys)) / 2 + width + c.pixel
-    c = c.near((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2, reach)
-    radius = max(width, c.pixel / 2)
-    shape, _ = stroke(c, points, [radius] * len(points))
-    paint(c, cover(c, shape.d) * (strength * min(1, width / radius)), colour)
-
-
-def slope(d, axis: int) -> np.ndarray:
-    """Change of `d` per pixel: central differences, one-sided at the border."""
-    rise = np.diff(d, axis=axis)
-    first, last = rise.take([0], axis), rise.take([-1], axis)
-    return (np.concatenate([first, rise], axis) + np.concatenate([rise, last], axis)) / 2
-
-
-def solid(c: Canvas, shape: Shape, coat, edge=0.3) -> None:
-    """Paint a shape as a rounded body in the scene's light, its outline `edge` darker."""
-    near = shape.d < c.pixel
-    rows, columns = np.flatnonzero(near.any(1)), np.flatnonzero(near.any(0))
-    if not len(rows):
-        return
-    part = np.s_[..., max(rows[0] - 1, 0) : rows[-1] + 2, max(columns[0] - 1, 0) : columns[-1] + 2]
-    d, thick, coat = (
-        a[part] if np.shape(a)[-2:] == near.shape else a for a in (*shape, coat)
-    )  # everything below is done where the shape is, and nowhere else
-    x, y, z = c.light.direction
-    tilt = (1 + d / thick).clip(0, 1)  # sine of the angle between surface and photo
-    lit = tilt * (slope(d, 1) * (x / c.pixel) + slope(d, 0) * (y / c.pixel))
-    lit = (lit + np.sqrt(1 - tilt * tilt) * z).clip(0, 1)
-    dim = 1 - edge * step(tilt, 0.7, 1.0)
-    image = c.image[part]
-    image += cover(c, d) * (coat * ((c.light.shade + lit * c.light.sun) * dim) - image)
-
-
-def noise(c: Canvas, x, y) -> np.ndarray:
-    """Smooth noise in [-1, 1], about one bump per unit, from the photo's own random table."""
-    column, row = np.floor(x), np.floor(y)
-    u, v = step(x - column, 0, 1), step(y - row, 0, 1)
-    side = c.table.shape[0]  # a power of two: `&` wraps around, below 0 too
-    i, j = row.astype(int), column.astype(int)
-    i0, i1, j0, j1 = (i & side - 1) * side, (i + 1 & side - 1) * side, j & side - 1, j + 1 & side - 1
-    table = c.table.ravel()
-    top, low = table.take(i0 + j0), table.take(i1 + j0)
-    top, low = top + (table.take(i0 + j1) - top) * u, low + (table.take(i1 + j1) - low) * u
-    return top + (low - top) * v
-
-
-def fur(c: Canvas, angle, length=0.2, strength=0.1):
-    """Hairs along `angle`: stretched noise of two sizes, as far as pixels can show it."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    hairs = 0.0
-    for fine in (1, 2.5):
-        wave = length / 4.5 / fine
-        if wave > 0.7 * c.pixel:
-            u, v = (c.x * cos + c.y * sin) / length * fine, (c.y * cos - c.x * sin) / wave
-            u = u + 0.4 * v / 4.5 * np.sin(2 * u)  # locks that bend a little
-            hairs = hairs + min(1.0, wave / c.pixel - 0.7) * noise(c, u, v + 7 * fine)
-    return 1 + strength * hairs
-
-
-def fluffy(c: Canvas, shape: Shape, depth=0.025) -> Shape:
-    """A shape with an edge of short tufts, where pixels are small enough to show them."""
-    if depth < 0.9 * c.pixel:
-        return shape
-    depth = min(depth, depth - 0.9 * c.pixel)
-    tufts = noise(c, c.x / 0.06, c.y / 0.06) + 0.5 * noise(c, c.x / 0.03, c.y / 0.03)
-    return Shape(shape.d + depth * tufts * step(shape.d, -0.12, -0.02), shape.thick)
-
+INK, WHITE, CREAM = rgb("17151a"), rgb("ffffff"), rgb("f8f2e6")
 
 # Backgrounds ------------------------------------------------------------------------------
 
@@ -255,7 +36,7 @@ def between(rng, low, high) -> float:
 
 def ground(c: Canvas, horizon, near, far) -> None:
     """Grass or sand below the horizon, its texture coarser towards the viewer."""
-    depth = ((c.y - horizon) / (1 - horizon)).clip(0, 1)
+    depth = clamp((c.y - horizon) / (1 - horizon))
     blades = noise(c, c.x * 22, c.y * 9) * (0.3 + 0.7 * depth)
     swathes = noise(c, c.x * 1.6 + 9, (c.y - horizon) * 9 / (0.4 + depth))
     colour = mix(far, near, depth) * (1 + 0.06 * blades + 0.07 * swathes)
@@ -275,7 +56,7 @@ def tree(c: Canvas, x, y, scale, leaves, flat: bool) -> None:
         crown = [(-0.5, -1.2, 0.6, 0.15), (0.5, -1.24, 0.65, 0.16), (0, -1.36, 0.75, 0.16)]
     solid(t, trunk, bark)
     crown = join(*(ellipse(t, *one) for one in crown))
-    solid(t, fluffy(t, crown, 0.05), leaves * (1 + 0.12 * noise(t, t.x * 7, t.y * 7)))
+    solid(t, crown, leaves * (1 + 0.12 * noise(t, t.x * 7, t.y * 7)), fluff=0.03)
 
 
 def fence(c: Canvas, horizon, colour) -> None:
@@ -299,11 +80,11 @@ def outdoors(c: Canvas, rng, kind: str) -> None:
     sky, low, far, near, leaves = (rgb(code) * tint for code in SKIES[kind])
     horizon = between(rng, 0.05, 0.45)
     c.image[:] = mix(sky, low, step(c.y, -1.2, horizon))
-    sun = ellipse(c, between(rng, -0.85, 0.85), between(rng, -0.85, -0.45), 0.17, 0.17).d
+    x, y, radius = between(rng, -0.85, 0.85), between(rng, -0.85, -0.45), 0.17
     if kind == "evening":
-        sun = ellipse(c, between(rng, -0.85, 0.85), horizon - 0.25, 0.3, 0.3).d
-    paint(c, 0.4 * step(-sun, -0.6, 0), rgb("ffe6a6"))
-    paint(c, cover(c, sun), rgb("fff6cc"))
+        y, radius = horizon - 0.25, 0.3
+    paint(c, 0.4 * step(-ellipse(c, x, y, 0.8, 0.8).d, 0, 0.6), rgb("ffe6a6"))
+    paint(c, cover(c, ellipse(c, x, y, radius, radius).d), rgb("fff6cc"))
     for _ in range(0 if kind == "evening" else 2):
         u, v, w = between(rng, -1, 1), between(rng, -0.9, -0.4), between(rng, 0.2, 0.4)
         puffs = (u, v, w, 0.08), (u + 0.15 * w, v - 0.07, 0.5 * w, 0.1)
@@ -331,9 +112,9 @@ def forest(c: Canvas, rng, _) -> None:
         for i in range(count):
             x = (i + between(rng, 0.2, 0.8)) * 2.2 / count - 1.1
             radius = 0.05 + 0.09 * layer
-            trunk, _ = stroke(c.near(x, 0, 1.6), [(x, -1.3), (x, horizon), (x, horizon + 0.1)],
+            trunk, _ = stroke(c.near(x, 0, 0.4, 1.6), [(x, -1.3), (x, horizon), (x, horizon + 0.1)],
                               [radius, radius * 1.2, radius * 1.8])  # fmt: skip
-            part = c.near(x, 0, 1.6)
+            part = c.near(x, 0, 0.4, 1.6)
             bark = 1 + 0.12 * noise(part, part.x * 16 + i, part.y * 2.5)
             solid(part, trunk, wood * bark, edge=0.1)
         ground(c, horizon + 0.06 * layer, rgb("3c6a2c"), rgb("6f9a44"))
@@ -391,14 +172,15 @@ class Coat(NamedTuple):
     marks: str  # stripes (tiger), tabby, points (dark or tan ends), bib, patch, plain
 
 
-def eyes(c: Canvas, turn, apart, y, size, colour, pupil=1.0, slant=0.0, round_=False) -> None:
+def eyes(c: Canvas, turn, apart, y, size, colour, pupil=1.0, slant=0.0, round_=False,
+         sides=(-1, 1)) -> None:  # fmt: skip
     """Both eyes: almonds (or rounds without white) with iris, pupil and highlight."""
-    for side in (-1, 1):
+    for side in sides:
         x = side * apart * (1 - 0.15 * side * turn) + 0.38 * turn
         e = c.at(x, y, size, -slant * side, reach=1.6)
         d = ellipse(e, 0, 0, 0.82, 0.82).d if round_ else leaf(e.x, e.y, (-1.1, 0), (1.1, 0), 0.8)
         inside = cover(e, d)
-        paint(e, cover(e, d - 0.22), INK)
+        paint(e, cover(e, d - 0.17), INK)
         paint(e, inside, mix(CREAM, colour, 1.0 if round_ else 0.12))
         gaze = 0.12 * turn
         iris = colour * (1.15 - 0.35 * step(-e.y, -0.5, 0.7))
@@ -422,6 +204,15 @@ def mouth(c: Canvas, x, y, colour) -> None:
     for side in (-1, 1):
         smile = bend((x, y + 0.14), (x + side * 0.1, y + 0.26), (x + side * 0.26, y + 0.16), steps=3)
         line(c, smile, 0.022, colour)
+
+
+def nose_pad(c: Canvas, x, y, wide, high, colour) -> None:
+    """A cat's nose: a rounded triangle with two nostrils."""
+    d = np.maximum(leaf(c.x, c.y, (x - wide, y), (x + wide, y), high), y - 0.35 * high - c.y)
+    paint(c, cover(c, d - 0.03), colour * (1.08 - 0.5 * step(c.y - y, -0.5 * high, 1.5 * high)))
+    for side in (-1, 1):
+        nostril = ellipse(c, x + side * 0.42 * wide, y + 0.4 * high, 0.2 * wide, 0.16 * high)
+        paint(c, 0.7 * cover(c, nostril.d), INK)
 
 
 def muzzle(c: Canvas, x, y, wide, high, chin, coat) -> None:
@@ -475,12 +266,14 @@ def cat_head(c: Canvas, coat: Coat, turn: float, _) -> None:
         solid(c, Shape(leaf(c.x, c.y, foot, tip, wide), 0.4), coat.dark if points else coat.base)
         inner = leaf(c.x, c.y, foot, (tip[0] * 0.97, tip[1] + 0.2), wide * 0.62)
         paint(c, cover(c, inner), mix(rgb("e69a90"), coat.base, 0.25))
-    head = join(ellipse(c, 0, 0, 1, 0.84), ellipse(c, 0.15 * turn, 0.35, 0.86, 0.52), smooth=0.3)
-    solid(c, fluffy(c, head), face_coat(c, coat, turn))
+    cheeks = [ellipse(c, side * 0.48 + 0.1 * turn, 0.26, 0.5, 0.4) for side in (-1, 1)]
+    chin = ellipse(c, 0.25 * turn, 0.42, 0.5, 0.4)
+    head = join(ellipse(c, 0, -0.1, 0.9, 0.76), *cheeks, chin, smooth=0.2)
+    solid(c, Shape(head.d, 0.6), face_coat(c, coat, turn), fluff=0.009)
     nose = 0.5 * turn
     muzzle(c, nose, 0.45, 0.25, 0.2, 0.15, mix(coat.pale, coat.dark, 0.9 if points else 0.0))
     eyes(c, turn, 0.4, -0.06, 0.24, coat.eye, 0.55, 0.14)
-    paint(c, cover(c, leaf(c.x, c.y, (nose - 0.17, 0.26), (nose + 0.17, 0.26), 0.11)), coat.nose)
+    nose_pad(c, nose, 0.25, 0.16, 0.12, coat.nose)
     mouth(c, nose, 0.32, coat.dark * 0.5)
     whiskers(c, nose, 0.44)
 
@@ -489,15 +282,15 @@ def tiger_head(c: Canvas, coat: Coat, turn: float, _) -> None:
     """A tiger's head: round ears, a ruff on the cheeks, a broad white muzzle."""
     for side in (-1, 1):
         x = side * 0.72 - 0.05 * turn
-        solid(c, fluffy(c, ellipse(c, x, -0.72, 0.32, 0.32)), coat.dark)
+        solid(c, ellipse(c, x, -0.72, 0.32, 0.32), coat.dark, fluff=0.009)
         paint(c, cover(c, ellipse(c, x, -0.68, 0.2, 0.21).d), coat.pale * 0.9)
     cheeks = [ellipse(c, side * 0.52 + 0.1 * turn, 0.36, 0.58, 0.44) for side in (-1, 1)]
     head = join(ellipse(c, 0, -0.1, 0.94, 0.84), *cheeks, smooth=0.25)
-    solid(c, fluffy(c, head, 0.04), face_coat(c, coat, turn))
+    solid(c, Shape(head.d, 0.6), face_coat(c, coat, turn), fluff=0.014)
     nose = 0.45 * turn
     muzzle(c, nose, 0.48, 0.3, 0.25, 0.2, coat.pale)
     eyes(c, turn, 0.4, -0.12, 0.19, coat.eye, 0.8, 0.25)
-    paint(c, cover(c, leaf(c.x, c.y, (nose - 0.25, 0.24), (nose + 0.25, 0.24), 0.15)), coat.nose)
+    nose_pad(c, nose, 0.22, 0.26, 0.17, coat.nose)
     mouth(c, nose, 0.36, coat.dark)
     whiskers(c, nose, 0.48)
 
@@ -507,7 +300,7 @@ def dog_head(c: Canvas, coat: Coat, turn: float, ear: float) -> None:
     crown, snout = ellipse(c, 0, -0.2, 0.82, 0.72), ellipse(c, 0.2 * turn, 0.35, 0.58, 0.55)
     black_and_tan = coat.marks == "points"
     colour = face_coat(c, coat._replace(marks="plain") if black_and_tan else coat, turn)
-    solid(c, fluffy(c, join(crown, snout, smooth=0.25)), colour)
+    solid(c, Shape(join(crown, snout, smooth=0.25).d, 0.55), colour, fluff=0.009)
     nose = 0.5 * turn
     solid(c, ellipse(c, nose, 0.74, 0.24, 0.16), coat.dark * 0.5)
     solid(c, ellipse(c, nose, 0.84, 0.14, 0.22), rgb("f27f80"))
@@ -520,7 +313,7 @@ def dog_head(c: Canvas, coat: Coat, turn: float, ear: float) -> None:
         top, low = (side * 0.6 - 0.05 * turn, -0.7), (side * 0.98 - 0.12 * turn, ear)
         flap, _ = stroke(c, bend(top, (side * 1.15, -0.6), low), taper(0.14, 0.26))
         tone = coat.dark if coat.marks != "plain" else coat.base * 0.72
-        solid(c, fluffy(c, flap), tone * fur(c, 1.4))
+        solid(c, flap, tone * fur(c, 1.4), fluff=0.009)
     solid(c, ellipse(c, nose, 0.28, 0.22, 0.16), coat.nose * 1.3)
     paint(c, cover(c, ellipse(c, nose - 0.06, 0.22, 0.07, 0.035).d), rgb("c8c8d0"))
     mouth(c, nose, 0.42, coat.nose)
@@ -579,8 +372,7 @@ def elephant_profile(c: Canvas, coat: Coat, _, sway: float) -> None:
     solid(c, join(ellipse(c, 0.15, -0.3, 0.68, 0.62), jaw, smooth=0.2), colour)
     tusk(c, 0.55, 0.42, 1, 0.8)
     sail(c, coat, -0.35, -0.1, 0.6, -1, colour)
-    e = c.at(0.1, 0)
-    eyes(e.near(0.42, -0.2, 0.3), 0, 0.42, -0.2, 0.12, coat.eye, round_=True)
+    eyes(c, 0, 0.52, -0.2, 0.12, coat.eye, round_=True, sides=(1,))
 
 
 # Bodies -----------------------------------------------------------------------------------
@@ -593,20 +385,20 @@ def stripes(c: Canvas, along, across, softness=0.15) -> np.ndarray:
     return step(wave, -softness, softness)
 
 
-def side_coat(c: Canvas, coat: Coat) -> np.ndarray:
+def side_coat(c: Canvas, coat: Coat, standing=True) -> np.ndarray:
     """Colours of a body from the side: saddle or stripes, light belly, socks."""
     plain = coat.marks == "plain"
-    belly = step(c.y + 0.04 * noise(c, c.x * 3, c.y), 0.02, 0.2) * step(-c.y, -0.42, -0.25)
+    belly = step(-ellipse(c, -0.02, 0.25, 0.36, 0.16).d, -0.06, 0.08)
     colour = mix(coat.base, coat.pale, belly * (0.25 if plain else 0.7))
     if coat.marks in ("stripes", "tabby"):
-        legs = step(c.y, 0.22, 0.34)
+        legs = step(c.y, 0.22, 0.34) * standing
         share = stripes(c, c.x * 3.7 + 0.6 * c.y, (c.y + 0.35) / 0.62) * (1 - legs)
         share = share + legs * stripes(c, c.y * 6, 0.4 + 0 * c.x)
         colour = mix(colour, coat.dark, share * (1 if coat.marks == "stripes" else 0.65))
     elif coat.marks == "patch":
         saddle = ellipse(c, -0.15, -0.25, 0.5, 0.36).d + 0.05 * noise(c, c.x * 4, c.y * 4)
         colour = mix(colour, coat.dark, cover(c, saddle))
-    if not plain:
+    if standing and not plain:
         socks = coat.dark if coat.marks == "points" and coat.pale.mean() > 0.7 else coat.pale
         colour = mix(colour, socks, step(c.y, 0.68, 0.72))
     return colour * fur(c, 0.25)
@@ -633,14 +425,19 @@ def tail(c: Canvas, coat: Coat, points, thick) -> None:
     elif coat.marks != "plain":
         tip = coat.dark if coat.marks == "points" else coat.pale
         colour = mix(colour, tip, step(along, 0.68, 0.74))
-    solid(c, fluffy(c, shape), colour)
+    solid(c, shape, colour, fluff=0.009)
+
+
+def crease(c: Canvas, shape: Shape, where) -> None:
+    """The soft shadow where a shoulder or a haunch stands out from the body."""
+    c.image *= 1 - 0.3 * where * step(-np.abs(shape.d), -0.07, 0.0)
 
 
 def standing(c: Canvas, coat: Coat, build: float, gait: float) -> None:
     """A four-legged body from the side, facing right; `build` is 1 for a cat."""
     shadow(c, -0.1, 0.88, 0.75, 0.1)
     path = (-0.62, -0.15), (-1.0, -0.1), (-0.72, -0.6), (-0.95, -0.85)
-    tail(c.near(-0.8, -0.4, 0.6), coat, path, 0.075 * build)
+    tail(c.near(-0.8, -0.4, 0.4, 0.6), coat, path, 0.075 * build)
     colour, thin = side_coat(c, coat), 0.095 * build
 
     def leg(x, y, knee, hock, foot, thigh) -> Shape:
@@ -658,38 +455,39 @@ def standing(c: Canvas, coat: Coat, build: float, gait: float) -> None:
     neck, _ = stroke(c, [(0.36, -0.15), (0.52, -0.42)], [0.26 * build, 0.22 * build])
     fore = leg(0.38, 0.0, 0.0 + gait, 0.0 + gait, 0.02 + 1.6 * gait, 0.18 * build)
     hind = leg(-0.5, -0.02, 0.06 - gait, -0.1 - gait, -0.04 - 1.6 * gait, 0.27 * build)
-    solid(c, fluffy(c, join(torso, neck, fore, hind, smooth=0.12), 0.02), colour)
-    haunch = np.abs(ellipse(c, -0.5, 0.02, 0.26, 0.34).d) * step(c.x, -0.5, -0.3)
-    c.image *= 1 - 0.0 * haunch
+    solid(c, join(torso, neck, fore, hind, smooth=0.12), colour, fluff=0.009)
+    for x, y, wide, bottom in ((-0.48, 0.0, 0.26, 0.25), (0.38, 0.0, 0.2, 0.2)):
+        front = step(np.abs(c.x - x), 0.1, 0.2) * step(c.y, y - 0.2, y) * step(-c.y, -bottom, 0)
+        crease(c, ellipse(c, x, y, wide * build, 0.34), front * (c.x > x if x < 0 else c.x < x))
 
 
 def lying(c: Canvas, coat: Coat, build: float, _) -> None:
     """A body at rest, from the side, facing right: haunch, folded hind leg, front legs out."""
     shadow(c, -0.05, 0.84, 0.95, 0.12)
     tail(c, coat, ((-0.75, 0.55), (-1.1, 0.75), (-0.95, 0.95), (-0.45, 0.86)), 0.08 * build)
-    colour = side_coat(c.at(0, 0.42), coat)
+    colour = side_coat(c.at(0, 0.42), coat, standing=False)
     paws = [ellipse(c, x, y, 0.17 * build, 0.1) for x, y in ((0.74, 0.72), (0.62, 0.84))]
     far, _ = stroke(c, [(0.4, 0.4), (0.5, 0.66), (0.7, 0.7)], [0.16, 0.12, 0.1])
     solid(c, join(far, paws[0], smooth=0.05), mix(coat.base, coat.pale, 0.3) * 0.7)
     back = [(-0.48, 0.4), (-0.1, 0.4), (0.3, 0.3)]
     torso, _ = stroke(c, back, [0.36 * build, 0.33 * build, 0.36 * build])
     neck, _ = stroke(c, [(0.3, 0.3), (0.42, -0.05)], [0.32 * build, 0.25 * build])
-    solid(c, fluffy(c, join(torso, neck, smooth=0.15), 0.02), colour)
+    solid(c, join(torso, neck, smooth=0.15), colour, fluff=0.009)
     near, _ = stroke(c, [(0.26, 0.45), (0.3, 0.78), (0.58, 0.82)], [0.19, 0.13, 0.1])
-    solid(c, join(near, paws[1], smooth=0.06), mix(colour, coat.pale, step(c.x, 0.45, 0.55)))
+    solid(c, join(near, paws[1], smooth=0.06), colour)
     haunch = join(ellipse(c, -0.5, 0.52, 0.34 * build, 0.36), smooth=0.1)
     solid(c, haunch, colour)
-    solid(c, ellipse(c, -0.22, 0.84, 0.24, 0.09), mix(coat.base, coat.pale, 0.5))
+    solid(c, ellipse(c, -0.22, 0.84, 0.24, 0.09), mix(coat.base, coat.pale, 0.3) * fur(c, 0))
 
 
 def sitting(c: Canvas, coat: Coat, build: float, gait: float) -> None:
     """A body that sits and faces the viewer: haunches at the sides, front legs between."""
     shadow(c, 0, 0.88, 0.72, 0.12)
     path = (0.4, 0.78), (0.85, 0.95), (0.95, 0.5), (0.75, 0.3 + gait)
-    tail(c.near(0.65, 0.6, 0.5), coat, path, 0.085 * build)
+    tail(c.near(0.65, 0.6, 0.45, 0.5), coat, path, 0.085 * build)
     colour, light = front_coat(c, coat), 0.0 if coat.marks == "plain" else 0.9
     pear = ellipse(c, 0, -0.05, 0.34 * build, 0.4), ellipse(c, 0, 0.42, 0.46 * build, 0.44)
-    solid(c, fluffy(c, join(*pear, smooth=0.2), 0.02), colour)
+    solid(c, join(*pear, smooth=0.2), colour, fluff=0.009)
     for side in (-1, 1):
         solid(c, ellipse(c, side * 0.4 * build, 0.62, 0.24 * build, 0.29), colour)
         foot = ellipse(c, side * 0.42 * build, 0.86, 0.2, 0.1)
@@ -709,7 +507,7 @@ def column(c: Canvas, coat: Coat, x, foot, colour) -> None:
     limb, _ = stroke(c, [(x, 0.1), (x + foot / 2, 0.5), (x + foot, 0.84)], [0.22, 0.165, 0.17])
     solid(c, limb, colour)
     for toe in (-0.1, 0.0, 0.1):
-        part = c.near(x + foot + toe, 0.95, 0.1)
+        part = c.near(x + foot + toe, 0.95, 0.1, 0.1)
         paint(part, cover(part, ellipse(part, x + foot + toe, 0.95, 0.042, 0.045).d), coat.pale)
 
 
@@ -717,7 +515,7 @@ def elephant_side(c: Canvas, coat: Coat, _, gait: float) -> None:
     """An elephant's body from the side, facing right: a barrel on four columns."""
     shadow(c, -0.1, 0.92, 0.8, 0.11)
     colour = skin(c, coat)
-    part = c.near(-0.88, 0.1, 0.6)
+    part = c.near(-0.88, 0.1, 0.25, 0.6)
     rope, _ = stroke(part, bend((-0.75, -0.2), (-0.95, 0.0), (-0.9, 0.4)), taper(0.05, 0.03))
     solid(part, rope, coat.base * 0.9)
     solid(part, ellipse(part, -0.9, 0.45, 0.06, 0.11), coat.dark)
@@ -779,7 +577,7 @@ POSES = {  # body, head or None for the animal's usual one, and where the head g
     "side": (standing, None, (0.52, -0.42, 0.42)),
     "rest": (lying, None, (0.4, -0.08, 0.47)),
     "elephant front": (elephant_front, None, (0, -0.32, 0.58)),
-    "elephant side": (elephant_side, None, (0.5, -0.3, 0.42)),
+    "elephant side": (elephant_side, None, (0.44, -0.3, 0.43)),
     "elephant rest": (elephant_side, elephant_profile, (0.38, -0.28, 0.46)),
 }
 
@@ -812,7 +610,7 @@ def daylight(rng, evening: bool) -> Light:
     up = -0.25 if evening else -0.5
     sun = between(rng, 0.74, 0.9) * rgb("ffdcb0" if evening else "fffaf0")
     shade = 0.45 * rgb("d8c8f0" if evening else "e0e8ff")
-    return Light((side, up, np.sqrt(1 - side**2 - up**2)), sun, shade)
+    return Light((side, up, math.sqrt(1 - side**2 - up**2)), sun, shade)
 
 
 def draw(number: int, size: int = 64, seed: int = 0) -> np.ndarray:
@@ -836,8 +634,7 @@ def draw(number: int, size: int = 64, seed: int = 0) -> np.ndarray:
     place = pick(rng, PLACES[kind])
     light, table = daylight(rng, place == "evening"), 2 * rng.random((64, 64)) - 1
     image = np.empty((3, size, size))
-    half = size / 2
-    canvas = Canvas(image, light, table, half * np.eye(2), np.array([half, half]))
+    canvas = Canvas.of(image, light, table)
     {"room": room, "forest": forest}.get(place, outdoors)(canvas, rng, place)
     animal(canvas, rng, kind)
     image *= between(rng, 0.92, 1.06) * (1.02 - 0.09 * (canvas.x**2 + canvas.y**2))  # vignette
