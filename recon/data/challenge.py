@@ -310,13 +310,6 @@ def pixel_names(file: str, pair: Iterable[Box]) -> list[str]:
     ]
 
 
-def decimals(values: np.ndarray) -> list[str]:
-    """Write numbers with at most six decimals, as short as they go: 0.54902, 0.0, 1.0."""
-    distinct, places = np.unique(np.rint(values.ravel() * 1e6), return_inverse=True)
-    texts = [np.format_float_positional(value / 1e6, trim="0") for value in distinct]
-    return np.array(texts, dtype=object)[places].tolist()
-
-
 def write_submission(
     path: str | Path,
     items: Iterable[tuple[str, tuple[Box, Box], np.ndarray]],
@@ -342,7 +335,9 @@ def write_submission(
             pixels = asked(completed, pair, channels, values)
             if not np.isfinite(pixels).all():
                 raise BadInput(f"{name}: the method's result holds values that are no numbers")
-            writer.writerows(zip(pixel_names(name, pair), decimals(pixels), strict=True))
+            # Six decimals, as short as they go: 0.54902, 1.0.
+            decimals = np.round(pixels, 6).ravel().tolist()
+            writer.writerows(zip(pixel_names(name, pair), decimals, strict=True))
 
 
 def read_submission(path: str | Path, info: Info) -> list[np.ndarray]:
