@@ -301,3 +301,16 @@ def fur(c: Canvas, angle, length=0.2, strength=0.1):
             u, v = (c.x * cos + c.y * sin) * (fine / length), (c.y * cos - c.x * sin) * (1 / wave)
             hairs = hairs + min(1.0, wave / c.pixel - 0.7) * noise(c, u, v + 7 * fine)
     return 1 + strength * hairs
+
+
+# Chance -----------------------------------------------------------------------------------
+
+
+def pick(rng, options):
+    """One of some options; by `random` alone, whose numbers no NumPy version changes."""
+    return options[int(rng.random() * len(options))]
+
+
+def between(rng, low, high) -> float:
+    """A number between two others."""
+    return low + (high - low) * rng.random()

@@ -13,150 +13,32 @@ from typing import NamedTuple
 import numpy as np
 
 from recon.data.brush import (
-    Canvas, Light, Shape, bend, clamp, cover, ellipse, fur, join, leaf, line, mix, noise, paint,
-    rgb, solid, step, stroke, taper,
+    Canvas,
+    Light,
+    Shape,
+    bend,
+    between,
+    cover,
+    ellipse,
+    fur,
+    join,
+    leaf,
+    line,
+    mix,
+    noise,
+    paint,
+    pick,
+    rgb,
+    solid,
+    step,
+    stroke,
+    taper,
 )  # fmt: skip
+from recon.data.scenery import CREAM, background
 
 CLASSES = ("cat", "dog", "elephant", "tiger")
 SIZES = (32, 512)  # smallest and largest side of a photo
-INK, WHITE, CREAM = rgb("17151a"), rgb("ffffff"), rgb("f8f2e6")
-
-# Backgrounds ------------------------------------------------------------------------------
-
-
-def pick(rng, options):
-    """One of some options; by `random` alone, whose numbers no NumPy version changes."""
-    return options[int(rng.random() * len(options))]
-
-
-def between(rng, low, high) -> float:
-    """A number between two others."""
-    return low + (high - low) * rng.random()
-
-
-def ground(c: Canvas, horizon, near, far) -> None:
-    """Grass or sand below the horizon, its texture coarser towards the viewer."""
-    depth = clamp((c.y - horizon) / (1 - horizon))
-    blades = noise(c, c.x * 22, c.y * 9) * (0.3 + 0.7 * depth)
-    swathes = noise(c, c.x * 1.6 + 9, (c.y - horizon) * 9 / (0.4 + depth))
-    colour = mix(far, near, depth) * (1 + 0.06 * blades + 0.07 * swathes)
-    paint(c, cover(c, horizon - c.y), colour)
-
-
-def tree(c: Canvas, x, y, scale, leaves, flat: bool) -> None:
-    """A round tree, or an acacia with its flat crown; (x, y) is the foot."""
-    t = c.at(x, y, scale, reach=2.0)
-    bark = mix(leaves, rgb("5a3c28"), 0.6)
-    trunk, _ = stroke(t, [(0, 0), (0.03, -0.7), (0, -1.1)], [0.1, 0.06, 0.05])
-    crown = [(-0.42, -1.0, 0.42, 0.38), (0.42, -1.05, 0.42, 0.4), (0, -1.4, 0.5, 0.45)]
-    if flat:
-        left, _ = stroke(t, [(0.03, -0.6), (-0.5, -1.15)], [0.05, 0.03])
-        right, _ = stroke(t, [(0.03, -0.7), (0.55, -1.2)], [0.05, 0.03])
-        trunk = join(trunk, left, right, smooth=0.05)
-        crown = [(-0.5, -1.2, 0.6, 0.15), (0.5, -1.24, 0.65, 0.16), (0, -1.36, 0.75, 0.16)]
-    solid(t, trunk, bark)
-    crown = join(*(ellipse(t, *one) for one in crown))
-    solid(t, crown, leaves * (1 + 0.12 * noise(t, t.x * 7, t.y * 7)), fluff=0.03)
-
-
-def fence(c: Canvas, horizon, colour) -> None:
-    """White pickets across the meadow."""
-    x = np.abs((c.x / 0.2) % 1 - 0.5) * 0.2
-    rails = np.minimum(np.abs(c.y - horizon + 0.02), np.abs(c.y - horizon - 0.12)) - 0.022
-    picket = np.maximum(x - 0.055, np.maximum(horizon - 0.16 + x - c.y, c.y - horizon - 0.2))
-    paint(c, cover(c, np.minimum(rails, picket)), colour)
-
-
-SKIES = {  # sky above, sky below, ground far, ground near, leaves
-    "savanna": ("4f97d8", "f6e6b8", "d8b463", "b98436", "5a6b2c"),
-    "meadow": ("4a93e4", "d4ecfa", "8fc257", "3f8a2e", "2c7034"),
-    "evening": ("5b3a86", "ffa04e", "8a5560", "4a2c40", "33213c"),
-}
-
-
-def outdoors(c: Canvas, rng, kind: str) -> None:
-    """Sky, sun, clouds, hills, trees and ground: a savanna, a meadow or an evening."""
-    tint = 0.92 + 0.16 * rng.random((3, 1, 1))
-    sky, low, far, near, leaves = (rgb(code) * tint for code in SKIES[kind])
-    horizon = between(rng, 0.05, 0.45)
-    c.image[:] = mix(sky, low, step(c.y, -1.2, horizon))
-    x, y, radius = between(rng, -0.85, 0.85), between(rng, -0.85, -0.45), 0.17
-    if kind == "evening":
-        y, radius = horizon - 0.25, 0.3
-    paint(c, 0.4 * step(-ellipse(c, x, y, 0.8, 0.8).d, 0, 0.6), rgb("ffe6a6"))
-    paint(c, cover(c, ellipse(c, x, y, radius, radius).d), rgb("fff6cc"))
-    for _ in range(0 if kind == "evening" else 2):
-        u, v, w = between(rng, -1, 1), between(rng, -0.9, -0.4), between(rng, 0.2, 0.4)
-        puffs = (u, v, w, 0.08), (u + 0.15 * w, v - 0.07, 0.5 * w, 0.1)
-        cloud = join(*(ellipse(c, *one) for one in puffs))
-        paint(c, 0.9 * cover(c, cloud.d), rgb("ffffff"))
-    for layer in (1.0, 0.5):
-        hills = 0.14 * layer * noise(c, c.x / 0.9 + between(rng, 0, 40), 0 * c.x + 3)
-        haze = mix(leaves, low, 0.2 + 0.5 * layer)
-        paint(c, cover(c, horizon - 0.16 * layer - hills - c.y), haze)
-    for side in pick(rng, ((-1,), (1,), (-1, 1))):
-        scale = between(rng, 0.5, 0.9)
-        tree(c, side * between(rng, 0.5, 0.95), horizon + 0.1 * scale, scale, leaves,
-             kind != "meadow")  # fmt: skip
-    ground(c, horizon, near, far)
-    if kind == "meadow" and rng.random() < 0.4:
-        fence(c, horizon, CREAM * tint)
-
-
-def forest(c: Canvas, rng, _) -> None:
-    """Trunks, near and far, with light between them."""
-    horizon = between(rng, 0.2, 0.5)
-    c.image[:] = mix(rgb("2c5a3a"), rgb("c8dc96"), step(-np.abs(c.y - horizon + 0.5), -0.8, 0))
-    for layer, count in ((0.0, 5), (0.55, 3), (1.0, 2)):
-        wood = mix(rgb("7f9a68"), pick(rng, (rgb("4a3423"), rgb("5f4a38"))), 0.35 + 0.65 * layer)
-        for i in range(count):
-            x = (i + between(rng, 0.2, 0.8)) * 2.2 / count - 1.1
-            radius = 0.05 + 0.09 * layer
-            trunk, _ = stroke(c.near(x, 0, 0.4, 1.6), [(x, -1.3), (x, horizon), (x, horizon + 0.1)],
-                              [radius, radius * 1.2, radius * 1.8])  # fmt: skip
-            part = c.near(x, 0, 0.4, 1.6)
-            bark = 1 + 0.12 * noise(part, part.x * 16 + i, part.y * 2.5)
-            solid(part, trunk, wood * bark, edge=0.1)
-        ground(c, horizon + 0.06 * layer, rgb("3c6a2c"), rgb("6f9a44"))
-
-
-WALLS = "9fbdc7", "dcb487", "a8b88e", "c79a9e", "66769a", "d9cba4"
-WOODS, RUGS = ("9e6b40", "764e33", "bd996b"), ("b34038", "405c99", "4d8066", "c08a2e")
-
-
-def room(c: Canvas, rng, _) -> None:
-    """Striped wallpaper, a window, a skirting board, planks in perspective and a rug."""
-    wall, wood, rug = (rgb(pick(rng, codes)) for codes in (WALLS, WOODS, RUGS))
-    floor = between(rng, 0.3, 0.52)
-    width = between(rng, 0.24, 0.4)
-    stripe = np.abs((c.x / width) % 1 - 0.5) * width - width / 4
-    c.image[:] = mix(wall, wall * 0.72 + 0.26, cover(c, stripe))
-    if rng.random() < 0.6:
-        window(c, between(rng, 0.5, 0.75) * pick(rng, (-1, 1)), rgb("9fd4f5"))
-    depth = np.maximum(c.y - floor + 0.5, 0.2)
-    plank = (c.x / depth * 2.2 + 0.5) % 1
-    gap = np.minimum(plank, 1 - plank) * depth / 2.2
-    grain = noise(c, c.x / depth * 9, c.y * 3)
-    paint(c, cover(c, floor - c.y), wood * (1 + 0.06 * grain) * (1 - 0.45 * cover(c, gap - 0.012)))
-    paint(c, cover(c, np.abs(c.y - floor + 0.045) - 0.045), CREAM)
-    d = ellipse(c, 0, 0.95, 1.05, 0.3).d
-    paint(c, cover(c, d), rug)
-    paint(c, cover(c, np.abs(d + 0.06) - 0.02), mix(rug, CREAM, 0.7))
-
-
-def window(c: Canvas, x, sky) -> None:
-    """A window with four panes."""
-    u, v = np.abs(c.x - x), np.abs(c.y + 0.5)
-    paint(c, cover(c, np.maximum(u - 0.36, v - 0.42)), CREAM)
-    pane = np.maximum(np.abs(u - 0.165) - 0.135, np.abs(v - 0.195) - 0.165)
-    paint(c, cover(c, pane), sky * (0.95 - 0.12 * c.y))
-
-
-def shadow(c: Canvas, x, y, wide, high) -> None:
-    """The soft shadow of a body on the ground, away from the light."""
-    d = ellipse(c, x, y, wide, high).d
-    c.image *= 1 - 0.55 * step(-d, -0.1, 0.12)
-
+INK, WHITE = rgb("17151a"), rgb("ffffff")
 
 # Faces ------------------------------------------------------------------------------------
 
@@ -172,16 +54,16 @@ class Coat(NamedTuple):
     marks: str  # stripes (tiger), tabby, points (dark or tan ends), bib, patch, plain
 
 
-def eyes(c: Canvas, turn, apart, y, size, colour, pupil=1.0, slant=0.0, round_=False,
+def eyes(c: Canvas, turn, apart, y, size, colour, pupil=1.0, slant=0.0, almond=True,
          sides=(-1, 1)) -> None:  # fmt: skip
-    """Both eyes: almonds (or rounds without white) with iris, pupil and highlight."""
+    """Eyes with iris, pupil and highlight: almonds, or round and without white."""
     for side in sides:
         x = side * apart * (1 - 0.15 * side * turn) + 0.38 * turn
         e = c.at(x, y, size, -slant * side, reach=1.6)
-        d = ellipse(e, 0, 0, 0.82, 0.82).d if round_ else leaf(e.x, e.y, (-1.1, 0), (1.1, 0), 0.8)
+        d = leaf(e.x, e.y, (-1.1, 0), (1.1, 0), 0.8) if almond else ellipse(e, 0, 0, 0.82, 0.82).d
         inside = cover(e, d)
         paint(e, cover(e, d - 0.17), INK)
-        paint(e, inside, mix(CREAM, colour, 1.0 if round_ else 0.12))
+        paint(e, inside, mix(CREAM, colour, 0.12 if almond else 1.0))
         gaze = 0.12 * turn
         iris = colour * (1.15 - 0.35 * step(-e.y, -0.5, 0.7))
         paint(e, inside * cover(e, ellipse(e, gaze, 0, 0.74, 0.74).d), iris)
@@ -202,8 +84,8 @@ def mouth(c: Canvas, x, y, colour) -> None:
     """The line under a nose and the two curves of a smile."""
     line(c, [(x, y), (x, y + 0.14)], 0.022, colour)
     for side in (-1, 1):
-        smile = bend((x, y + 0.14), (x + side * 0.1, y + 0.26), (x + side * 0.26, y + 0.16), steps=3)
-        line(c, smile, 0.022, colour)
+        points = (x, y + 0.14), (x + side * 0.1, y + 0.26), (x + side * 0.26, y + 0.16)
+        line(c, bend(*points, steps=3), 0.022, colour)
 
 
 def nose_pad(c: Canvas, x, y, wide, high, colour) -> None:
@@ -308,7 +190,7 @@ def dog_head(c: Canvas, coat: Coat, turn: float, ear: float) -> None:
     if black_and_tan:
         brow = leaf(np.abs(c.x - 0.3 * turn), c.y, (0.22, -0.46), (0.5, -0.5), 0.1)
         paint(c, cover(c, brow), coat.pale)
-    eyes(c, turn, 0.36, -0.16, 0.19, coat.eye, 1.1, round_=True)
+    eyes(c, turn, 0.36, -0.16, 0.19, coat.eye, 1.1, almond=False)
     for side in (-1, 1):
         top, low = (side * 0.6 - 0.05 * turn, -0.7), (side * 0.98 - 0.12 * turn, ear)
         flap, _ = stroke(c, bend(top, (side * 1.15, -0.6), low), taper(0.14, 0.26))
@@ -325,7 +207,7 @@ def skin(c: Canvas, coat: Coat) -> np.ndarray:
     return coat.base * (0.97 + 0.06 * noise(c, c.x * 3, c.y * 3) + 0.07 * creases)
 
 
-def trunk(c: Canvas, coat: Coat, path, colour) -> None:
+def trunk(c: Canvas, path, colour) -> None:
     """A trunk with rings along a bend."""
     shape, along = stroke(c, bend(*path, steps=9), taper(0.34, 0.14, 9))
     rings = step(np.cos(along * 2 * np.pi * 11), 0.3, 0.95) * step(along, 0.12, 0.35)
@@ -334,14 +216,16 @@ def trunk(c: Canvas, coat: Coat, path, colour) -> None:
 
 def tusk(c: Canvas, x, y, side, turn) -> None:
     """An ivory tusk that curves out and up."""
-    path = bend((x, y), (x + side * 0.1, y + 0.6), (x + side * 0.34 + 0.15 * turn, y + 0.6), steps=5)
+    path = bend(
+        (x, y), (x + side * 0.1, y + 0.6), (x + side * 0.34 + 0.15 * turn, y + 0.6), steps=5
+    )
     solid(c, stroke(c, path, taper(0.1, 0.03, 5))[0], rgb("fbf3da"))
 
 
 def sail(c: Canvas, coat: Coat, x, y, wide, side, colour) -> None:
     """An elephant's ear, pink inside."""
-    flap = join(ellipse(c, x, y, wide, 0.85), ellipse(c, x - side * 0.1, y + 0.55, wide * 0.62, 0.6),
-                smooth=0.2)  # fmt: skip
+    lobe = ellipse(c, x - side * 0.1, y + 0.55, wide * 0.62, 0.6)
+    flap = join(ellipse(c, x, y, wide, 0.85), lobe, smooth=0.2)
     inner = mix(colour * 0.88, coat.pale, step(-flap.d, 0.05, 0.22) * 0.8)
     solid(c, Shape(flap.d, 0.25), inner)
 
@@ -356,10 +240,13 @@ def elephant_head(c: Canvas, coat: Coat, turn: float, sway: float) -> None:
         tusk(c, side * 0.38 + 0.2 * turn, 0.4, side, turn)
     brow = [ellipse(c, side * 0.3 + 0.05 * turn, -0.62, 0.42, 0.36) for side in (-1, 1)]
     cheek = ellipse(c, 0.1 * turn, 0.2, 0.52, 0.5)
-    solid(c, join(ellipse(c, 0, -0.25, 0.72, 0.7), cheek, *brow, smooth=0.2), colour)
+    brow_only = step(-ellipse(c, 0.1 * turn, -0.45, 0.4, 0.25).d, 0, 0.1)
+    waves = step(np.cos(28 * c.y - 2.8 * np.cos(3 * c.x)), 0.5, 1.0) * brow_only
+    head = join(ellipse(c, 0, -0.25, 0.72, 0.7), cheek, *brow, smooth=0.2)
+    solid(c, head, colour * (1 - 0.22 * waves))
     path = (0.15 * turn, -0.05), (0.35 * turn, 0.8), (0.1 * turn + sway, 1.5), (2 * sway, 1.5)
-    trunk(c, coat, path, colour)
-    eyes(c, 0.4 * turn, 0.47, -0.12, 0.12, coat.eye, round_=True)
+    trunk(c, path, colour)
+    eyes(c, 0.4 * turn, 0.47, -0.12, 0.12, coat.eye, almond=False)
 
 
 def elephant_profile(c: Canvas, coat: Coat, _, sway: float) -> None:
@@ -367,15 +254,21 @@ def elephant_profile(c: Canvas, coat: Coat, _, sway: float) -> None:
     colour = skin(c, coat)
     hang = ((0.5, 0.0), (1.0, 0.6), (0.6, 1.3), (1.15, 1.5))
     lift = ((0.5, 0.0), (1.2, 0.9), (1.5, 0.1), (1.15, -0.75))
-    trunk(c, coat, lift if sway > 0.1 else hang, colour)
+    trunk(c, lift if sway > 0.1 else hang, colour)
     jaw = ellipse(c, 0.3, 0.25, 0.42, 0.42)
     solid(c, join(ellipse(c, 0.15, -0.3, 0.68, 0.62), jaw, smooth=0.2), colour)
     tusk(c, 0.55, 0.42, 1, 0.8)
     sail(c, coat, -0.35, -0.1, 0.6, -1, colour)
-    eyes(c, 0, 0.52, -0.2, 0.12, coat.eye, round_=True, sides=(1,))
+    eyes(c, 0, 0.52, -0.2, 0.12, coat.eye, almond=False, sides=(1,))
 
 
 # Bodies -----------------------------------------------------------------------------------
+
+
+def shadow(c: Canvas, x, y, wide, high) -> None:
+    """The soft shadow of a body on the ground, away from the light."""
+    d = ellipse(c, x, y, wide, high).d
+    c.image *= 1 - 0.55 * step(-d, -0.1, 0.12)
 
 
 def stripes(c: Canvas, along, across, softness=0.15) -> np.ndarray:
@@ -428,9 +321,11 @@ def tail(c: Canvas, coat: Coat, points, thick) -> None:
     solid(c, shape, colour, fluff=0.009)
 
 
-def crease(c: Canvas, shape: Shape, where) -> None:
-    """The soft shadow where a shoulder or a haunch stands out from the body."""
-    c.image *= 1 - 0.3 * where * step(-np.abs(shape.d), -0.07, 0.0)
+def crease(c: Canvas, x, y, wide, high, side) -> None:
+    """The soft shadow along one side of a haunch or shoulder that stands out from the body."""
+    edge = step(-np.abs(ellipse(c, x, y, wide, high).d), -0.07, 0.0)
+    there = step(side * (c.x - x), 0.1, 0.2) * step(-np.abs(c.y - y), -0.24, -0.08)
+    c.image *= 1 - 0.3 * edge * there
 
 
 def standing(c: Canvas, coat: Coat, build: float, gait: float) -> None:
@@ -438,6 +333,7 @@ def standing(c: Canvas, coat: Coat, build: float, gait: float) -> None:
     shadow(c, -0.1, 0.88, 0.75, 0.1)
     path = (-0.62, -0.15), (-1.0, -0.1), (-0.72, -0.6), (-0.95, -0.85)
     tail(c.near(-0.8, -0.4, 0.4, 0.6), coat, path, 0.075 * build)
+    c = c.near(-0.05, 0.2, 0.9, 0.86)
     colour, thin = side_coat(c, coat), 0.095 * build
 
     def leg(x, y, knee, hock, foot, thigh) -> Shape:
@@ -456,16 +352,16 @@ def standing(c: Canvas, coat: Coat, build: float, gait: float) -> None:
     fore = leg(0.38, 0.0, 0.0 + gait, 0.0 + gait, 0.02 + 1.6 * gait, 0.18 * build)
     hind = leg(-0.5, -0.02, 0.06 - gait, -0.1 - gait, -0.04 - 1.6 * gait, 0.27 * build)
     solid(c, join(torso, neck, fore, hind, smooth=0.12), colour, fluff=0.009)
-    for x, y, wide, bottom in ((-0.48, 0.0, 0.26, 0.25), (0.38, 0.0, 0.2, 0.2)):
-        front = step(np.abs(c.x - x), 0.1, 0.2) * step(c.y, y - 0.2, y) * step(-c.y, -bottom, 0)
-        crease(c, ellipse(c, x, y, wide * build, 0.34), front * (c.x > x if x < 0 else c.x < x))
+    crease(c, -0.48, 0, 0.26 * build, 0.34, 1)
+    crease(c, 0.38, 0, 0.2 * build, 0.34, -1)
 
 
 def lying(c: Canvas, coat: Coat, build: float, _) -> None:
     """A body at rest, from the side, facing right: haunch, folded hind leg, front legs out."""
     shadow(c, -0.05, 0.84, 0.95, 0.12)
     tail(c, coat, ((-0.75, 0.55), (-1.1, 0.75), (-0.95, 0.95), (-0.45, 0.86)), 0.08 * build)
-    colour = side_coat(c.at(0, 0.42), coat, standing=False)
+    c = c.near(0, 0.3, 1.0, 0.75)
+    colour = side_coat(c.at(0, 0.42).near(0, -0.12, 1.0, 0.75), coat, standing=False)
     paws = [ellipse(c, x, y, 0.17 * build, 0.1) for x, y in ((0.74, 0.72), (0.62, 0.84))]
     far, _ = stroke(c, [(0.4, 0.4), (0.5, 0.66), (0.7, 0.7)], [0.16, 0.12, 0.1])
     solid(c, join(far, paws[0], smooth=0.05), mix(coat.base, coat.pale, 0.3) * 0.7)
@@ -475,8 +371,7 @@ def lying(c: Canvas, coat: Coat, build: float, _) -> None:
     solid(c, join(torso, neck, smooth=0.15), colour, fluff=0.009)
     near, _ = stroke(c, [(0.26, 0.45), (0.3, 0.78), (0.58, 0.82)], [0.19, 0.13, 0.1])
     solid(c, join(near, paws[1], smooth=0.06), colour)
-    haunch = join(ellipse(c, -0.5, 0.52, 0.34 * build, 0.36), smooth=0.1)
-    solid(c, haunch, colour)
+    solid(c, ellipse(c, -0.5, 0.52, 0.34 * build, 0.36), colour)
     solid(c, ellipse(c, -0.22, 0.84, 0.24, 0.09), mix(coat.base, coat.pale, 0.3) * fur(c, 0))
 
 
@@ -485,6 +380,7 @@ def sitting(c: Canvas, coat: Coat, build: float, gait: float) -> None:
     shadow(c, 0, 0.88, 0.72, 0.12)
     path = (0.4, 0.78), (0.85, 0.95), (0.95, 0.5), (0.75, 0.3 + gait)
     tail(c.near(0.65, 0.6, 0.45, 0.5), coat, path, 0.085 * build)
+    c = c.near(0, 0.25, 0.75, 0.8)
     colour, light = front_coat(c, coat), 0.0 if coat.marks == "plain" else 0.9
     pear = ellipse(c, 0, -0.05, 0.34 * build, 0.4), ellipse(c, 0, 0.42, 0.46 * build, 0.44)
     solid(c, join(*pear, smooth=0.2), colour, fluff=0.009)
@@ -496,44 +392,52 @@ def sitting(c: Canvas, coat: Coat, build: float, gait: float) -> None:
         path = [(side * 0.17, 0.1), (side * 0.165, 0.5), (side * 0.155, 0.8)]
         limb, _ = stroke(c, path, [0.15 * build, 0.125 * build, 0.11 * build])
         solid(c, limb, colour)
-        solid(c, ellipse(c, side * 0.165, 0.86, 0.16 * build, 0.1), mix(coat.base, coat.pale, light))
+        paw = ellipse(c, side * 0.165, 0.86, 0.16 * build, 0.1)
+        solid(c, paw, mix(coat.base, coat.pale, light))
         for toe in (-0.05, 0.05):
             x = side * 0.165 + toe
             line(c, [(x, 0.84), (x, 0.94)], 0.012, coat.dark * 0.6)
 
 
-def column(c: Canvas, coat: Coat, x, foot, colour) -> None:
-    """An elephant's leg, with toenails."""
+def column(c: Canvas, x, foot) -> Shape:
+    """An elephant's leg, its sole flat."""
     limb, _ = stroke(c, [(x, 0.1), (x + foot / 2, 0.5), (x + foot, 0.84)], [0.22, 0.165, 0.17])
-    solid(c, limb, colour)
-    for toe in (-0.1, 0.0, 0.1):
-        part = c.near(x + foot + toe, 0.95, 0.1, 0.1)
-        paint(part, cover(part, ellipse(part, x + foot + toe, 0.95, 0.042, 0.045).d), coat.pale)
+    return Shape(np.maximum(limb.d, c.y - 0.97), limb.thick)
+
+
+def toes(c: Canvas, coat: Coat, x) -> None:
+    """The three nails of an elephant's foot."""
+    for nail in (-0.1, 0.0, 0.1):
+        part = c.near(x + nail, 0.95, 0.1, 0.1)
+        paint(part, cover(part, ellipse(part, x + nail, 0.95, 0.042, 0.045).d), coat.pale)
 
 
 def elephant_side(c: Canvas, coat: Coat, _, gait: float) -> None:
     """An elephant's body from the side, facing right: a barrel on four columns."""
-    shadow(c, -0.1, 0.92, 0.8, 0.11)
-    colour = skin(c, coat)
+    shadow(c, -0.1, 0.94, 0.8, 0.11)
     part = c.near(-0.88, 0.1, 0.25, 0.6)
     rope, _ = stroke(part, bend((-0.75, -0.2), (-0.95, 0.0), (-0.9, 0.4)), taper(0.05, 0.03))
     solid(part, rope, coat.base * 0.9)
     solid(part, ellipse(part, -0.9, 0.45, 0.06, 0.11), coat.dark)
-    column(c, coat, 0.16, -gait, colour * 0.66)
-    column(c, coat, -0.3, gait, colour * 0.66)
-    torso = join(ellipse(c, -0.2, -0.12, 0.64, 0.48), ellipse(c, 0.26, -0.14, 0.4, 0.42), smooth=0.2)
-    column(c, coat, 0.34, gait, colour)
-    column(c, coat, -0.54, -gait, colour)
-    solid(c, torso, colour)
+    c = c.near(-0.1, 0.2, 0.85, 0.85)
+    colour = skin(c, coat)
+    for x, foot in ((0.16, -gait), (-0.3, gait)):
+        solid(c, column(c, x, foot), colour * 0.62)
+    barrel = ellipse(c, -0.2, -0.12, 0.64, 0.48), ellipse(c, 0.26, -0.14, 0.4, 0.42)
+    legs = column(c, 0.36, gait), column(c, -0.54, -gait)
+    solid(c, join(*barrel, *legs, smooth=0.14), colour)
+    for x in (0.36 + gait, -0.54 - gait):
+        toes(c, coat, x)
 
 
 def elephant_front(c: Canvas, coat: Coat, _, gait: float) -> None:
     """An elephant's body from the front."""
-    shadow(c, 0, 0.92, 0.7, 0.11)
+    shadow(c, 0, 0.94, 0.7, 0.11)
     colour = skin(c, coat)
     solid(c, ellipse(c, 0, 0.1, 0.62, 0.62), colour * 0.8)
     for side in (-1, 1):
-        column(c, coat, side * 0.36, side * gait * 0.3, colour)
+        solid(c, column(c, side * 0.36, side * gait * 0.3), colour)
+        toes(c, coat, side * (0.36 + gait * 0.3))
 
 
 # Scenes -----------------------------------------------------------------------------------
@@ -591,7 +495,8 @@ def animal(c: Canvas, rng, kind: str) -> None:
     body = c.at(between(rng, -0.06, 0.06), between(rng, 0, 0.06), between(rng, 0.92, 1.04),
                 flip=pick(rng, (-1, 1)))  # fmt: skip
     if view == "near":  # a portrait: the front view from close by
-        body = body.at(between(rng, -0.1, 0.1), 0.55, 1.6)
+        down, closer = (0.3, 1.3) if kind == "elephant" else (0.55, 1.6)
+        body = body.at(between(rng, -0.1, 0.1), down, closer)
     elif view != "front":
         turn = turn + 0.2
     name = "front" if view == "near" else view
@@ -600,7 +505,7 @@ def animal(c: Canvas, rng, kind: str) -> None:
     if kind != "elephant":  # the shadow under the chin
         chin = ellipse(body, x, y + 0.72 * scale, 0.55 * scale, 0.3 * scale).d
         body.image *= 1 - 0.35 * step(-chin, -0.06, 0.1)
-    face = body.at(x, y, scale, nod, reach=2.6)
+    face = body.at(x, y, scale, nod, reach=2.1 if kind == "elephant" else 1.5)
     (head or HEADS[kind])(face, coat, turn, between(rng, -0.1, 0.35))
 
 
@@ -635,7 +540,7 @@ def draw(number: int, size: int = 64, seed: int = 0) -> np.ndarray:
     light, table = daylight(rng, place == "evening"), 2 * rng.random((64, 64)) - 1
     image = np.empty((3, size, size))
     canvas = Canvas.of(image, light, table)
-    {"room": room, "forest": forest}.get(place, outdoors)(canvas, rng, place)
+    background(canvas, rng, place)
     animal(canvas, rng, kind)
     image *= between(rng, 0.92, 1.06) * (1.02 - 0.09 * (canvas.x**2 + canvas.y**2))  # vignette
     image += 0.028 * (rng.random((size, size)) - 0.5)  # grain: standard deviation 0.008
