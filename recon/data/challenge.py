@@ -3,8 +3,7 @@
 import csv
 import math
 import re
-from collections.abc import Iterable
-from itertools import islice, zip_longest
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -362,7 +361,7 @@ def read_submission(path: str | Path, info: Info) -> list[np.ndarray]:
         raise BadInput(f"{path}: not a CSV file in UTF-8 ({error})") from None
 
 
-def _read_photos(path, rows, info: Info):
+def _read_photos(path: str | Path, rows: Iterator[list[str]], info: Info) -> Iterator[np.ndarray]:
     """Give each photo's values in turn; `rows` is the file's reader, before its header."""
     header = next(rows, [])
     if header != HEADER:
@@ -370,44 +369,43 @@ def _read_photos(path, rows, info: Info):
     row = 2
     for file, pair in info:
         names = pixel_names(file, pair)
-        found = list(islice(rows, len(names)))
-        try:  # all at once: there are 6.75 million
-            read, texts = zip(*found, strict=True)
-            values = np.array([float(text) for text in texts])
-        except ValueError:
-            read, values = (), np.empty(0)
-        if list(read) != names or not np.isfinite(values).all():
-            raise BadInput(f"{path}: {_fault(row, names, found)}")
-        yield values.reshape(len(pair), pair[0].height, pair[0].width, 3)
-        row += len(names)
-    for extra in rows:
-        if any(extra):
-            raise BadInput(f"{path}: row {row} is {extra[0]!r}, expected the end of the file")
-        row += 1
+        values = []
+        for name, cells in zip(names, rows, strict=False):  # the file goes on after this photo
+            try:
+                found, text = cells
+                value = float(text)
+            except ValueError:  # not two cells, or not a number
+                found, value = None, math.nan
+            if found != name or not math.isfinite(value):
+                raise BadInput(f"{path}: row {row} {_fault(cells, name, names[: len(values)])}")
+            values.append(value)
+            row += 1
+        if len(values) < len(names):
+            name = names[len(values)]
+            raise BadInput(f"{path}: the file ends before row {row}, expected {name!r} there")
+        yield np.reshape(values, (len(pair), pair[0].height, pair[0].width, 3))
+    for extra, cells in enumerate(rows, row):
+        if any(cells):
+            raise BadInput(f"{path}: row {extra} is {cells[0]!r}, expected the end of the file")
 
 
-def _fault(first: int, names: list[str], found: list[list[str]]) -> str:
-    """Say what is wrong with the first wrong row; `first` is the number of the first of all."""
-    for row, (name, cells) in enumerate(zip_longest(names, found), first):
-        if cells is None:
-            return f"the file ends before row {row}, expected {name!r} there"
-        if not any(cells):
-            return f"row {row} is empty, expected {name!r}"
-        if cells[0] != name:
-            again = ", which is there already" if cells[0] in names[: row - first] else ""
-            return (
-                f"row {row} is {cells[0]!r}{again}, expected {name!r}; "
-                "rows follow masked_info.csv, each once"
-            )
-        if len(cells) != 2:
-            return f"row {row} ({name!r}) has {len(cells)} cells, expected its name and a value"
-        try:
-            number = float(cells[1])
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            return f"row {row} ({name!r}): {cells[1]!r} is not a number"
-    raise AssertionError("called without a fault")
+def _fault(cells: list[str], name: str, before: list[str]) -> str:
+    """Say what is wrong with a submission's row.
+
+    Args:
+        cells: what is in the row.
+        name: what is expected in its first cell.
+        before: what was expected, and found, in the rows of the photo before it.
+    """
+    if not any(cells):
+        return f"is empty, expected {name!r}"
+    if cells[0] in before:
+        return f"is {cells[0]!r}, which is there already, expected {name!r}"
+    if cells[0] != name:
+        return f"is {cells[0]!r}, expected {name!r}; rows follow masked_info.csv, each once"
+    if len(cells) != 2:
+        return f"({name!r}) has {len(cells)} cells, expected its name and a value"
+    return f"({name!r}): {cells[1]!r} is not a number"
 
 
 def score(
