@@ -136,18 +136,25 @@ def around(points, margin) -> tuple[float, float, float, float]:
     return *centre, (high - low) / 2 + margin, (bottom - top) / 2 + margin
 
 
+def segment(x, y, start, end) -> tuple[np.ndarray, np.ndarray]:
+    """Distance to the line between two points, and where along it the nearest point is."""
+    (ax, ay), (bx, by) = start, end
+    ux, uy, px, py = bx - ax, by - ay, x - ax, y - ay
+    square = ux * ux + uy * uy
+    h = clamp(px * (ux / square) + py * (uy / square))
+    px, py = px - ux * h, py - uy * h
+    return np.sqrt(px * px + py * py), h
+
+
 def stroke(c: Canvas, points, radii) -> tuple[Shape, np.ndarray]:
     """A tapering line through points, and how far along it a pixel lies, 0 to 1."""
     part = c.window(*around(points, max(radii) + MARGIN))
     x, y = cut(c.x, part), cut(c.y, part)
     best = along = thick = None
-    for i, ((ax, ay), (bx, by)) in enumerate(pairwise(points)):
-        ux, uy, px, py = bx - ax, by - ay, x - ax, y - ay
-        square = ux * ux + uy * uy
-        h = clamp(px * (ux / square) + py * (uy / square))
+    for i, ends in enumerate(pairwise(points)):
+        d, h = segment(x, y, *ends)
         radius = radii[i] + (radii[i + 1] - radii[i]) * h
-        px, py = px - h * ux, py - h * uy
-        d = np.sqrt(px * px + py * py) - radius
+        d = d - radius
         if best is None:
             best, along, thick = d, h, radius
         else:
@@ -245,8 +252,9 @@ def line(c: Canvas, points, width, colour, strength=1.0) -> None:
     """A thin line; thinner than a pixel it fades instead of breaking up."""
     radius = max(width, c.pixel / 2)
     c = c.near(*around(points, radius + c.pixel))
-    shape, _ = stroke(c, points, [radius] * len(points))
-    paint(c, cover(c, shape.d) * (strength * min(1, width / radius)), colour)
+    d = [segment(c.x, c.y, *ends)[0] for ends in pairwise(points)]
+    share = cover(c, np.minimum.reduce(d) - radius)
+    c.image += share * (strength * min(1, width / radius)) * (colour - c.image)
 
 
 def slope(d, axis: int) -> np.ndarray:
@@ -272,8 +280,8 @@ def solid(c: Canvas, shape: Shape, coat, edge=0.3, fluff=0.0) -> None:
     dim = 1 - edge * step(tilt, 0.7, 1.0)
     fluff = min(fluff, 1.5 * fluff - 0.7 * c.pixel)
     if fluff > 0:
-        x, y = cut(c.x, part) * (1 / fluff), cut(c.y, part) * (1 / fluff)
-        d = d + fluff * (noise(c, 0.9 * x, 0.9 * y) + 0.7 * noise(c, 2.1 * x, 1.7 * y))
+        x, y = cut(c.x, part) * (0.5 / fluff), cut(c.y, part) * (0.5 / fluff)
+        d = d + fluff * (0.7 * noise(c, x, y) + 0.4 * noise(c, 2.3 * x, 2.1 * y))
     image += cover(c, d) * (coat * ((c.light.shade + lit * c.light.sun) * dim) - image)
 
 

@@ -282,7 +282,7 @@ def side_coat(c: Canvas, coat: Coat, standing=True) -> np.ndarray:
     """Colours of a body from the side: saddle or stripes, light belly, socks."""
     plain = coat.marks == "plain"
     belly = step(-ellipse(c, -0.02, 0.25, 0.36, 0.16).d, -0.06, 0.08)
-    colour = mix(coat.base, coat.pale, belly * (0.25 if plain else 0.7))
+    colour = mix(coat.base, coat.pale, belly * (0.25 if plain or coat.marks == "points" else 0.7))
     if coat.marks in ("stripes", "tabby"):
         legs = step(c.y, 0.22, 0.34) * standing
         share = stripes(c, c.x * 3.7 + 0.6 * c.y, (c.y + 0.35) / 0.62) * (1 - legs)
@@ -372,7 +372,8 @@ def lying(c: Canvas, coat: Coat, build: float, _) -> None:
     near, _ = stroke(c, [(0.26, 0.45), (0.3, 0.78), (0.58, 0.82)], [0.19, 0.13, 0.1])
     solid(c, join(near, paws[1], smooth=0.06), colour)
     solid(c, ellipse(c, -0.5, 0.52, 0.34 * build, 0.36), colour)
-    solid(c, ellipse(c, -0.22, 0.84, 0.24, 0.09), mix(coat.base, coat.pale, 0.3) * fur(c, 0))
+    foot, _ = stroke(c, [(-0.42, 0.8), (-0.12, 0.84)], [0.1, 0.085])
+    solid(c, foot, mix(coat.base, coat.pale, step(c.x, -0.25, -0.1) * 0.5) * fur(c, 0.25))
 
 
 def sitting(c: Canvas, coat: Coat, build: float, gait: float) -> None:
@@ -402,7 +403,7 @@ def sitting(c: Canvas, coat: Coat, build: float, gait: float) -> None:
 def column(c: Canvas, x, foot) -> Shape:
     """An elephant's leg, its sole flat."""
     limb, _ = stroke(c, [(x, 0.1), (x + foot / 2, 0.5), (x + foot, 0.84)], [0.22, 0.165, 0.17])
-    return Shape(np.maximum(limb.d, c.y - 0.97), limb.thick)
+    return Shape(np.maximum(limb.d, 3 * (c.y - 0.97)), limb.thick)
 
 
 def toes(c: Canvas, coat: Coat, x) -> None:
@@ -482,7 +483,7 @@ POSES = {  # body, head or None for the animal's usual one, and where the head g
     "rest": (lying, None, (0.4, -0.08, 0.47)),
     "elephant front": (elephant_front, None, (0, -0.32, 0.58)),
     "elephant side": (elephant_side, None, (0.44, -0.3, 0.43)),
-    "elephant rest": (elephant_side, elephant_profile, (0.38, -0.28, 0.46)),
+    "elephant rest": (elephant_side, elephant_profile, (0.32, -0.28, 0.44)),
 }
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from recon.data.brush import (
     Canvas,
+    Shape,
     between,
     clamp,
     cover,
@@ -100,11 +101,10 @@ def forest(c: Canvas, rng) -> None:
         for i in range(count):
             x = (i + between(rng, 0.2, 0.8)) * 2.2 / count - 1.1
             radius = 0.05 + 0.09 * layer
-            part, foot = c.near(x, 0, 0.3, 1.6), horizon + 0.1
-            trunk, _ = stroke(part, [(x, -1.3), (x, horizon), (x, foot)],
-                              [radius, radius * 1.2, radius * 1.8])  # fmt: skip
+            part = c.near(x, 0, 0.3, 1.6)
+            d = np.abs(part.x - x) - radius * (1 + 0.6 * step(part.y, horizon - 0.2, horizon + 0.1))
             bark = 1 + 0.12 * noise(part, part.x * 16 + i, part.y * 2.5)
-            solid(part, trunk, wood * bark, edge=0.1)
+            solid(part, Shape(d, radius), wood * bark, edge=0.1)
         ground(c, horizon + 0.06 * layer, rgb("3c6a2c"), rgb("6f9a44"))
 
 
