@@ -1,0 +1,195 @@
+"""A table of photos becomes batches: decode, jitter, crop, flip, draw boxes, batch, prefetch.
+
+An epoch is a pure function of (seed, epoch): its order, crops, flips and boxes come from stateless
+random operations keyed by both, so a run that resumes at epoch 7 sees exactly the epoch 7 of the
+run that was never interrupted, and no iterator is ever saved.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from tensorflow.random import experimental as keys
+
+from recon import boxes
+from recon.data import catalog, photos
+
+JITTER = 286 / 256  # pix2pix, section 3.3: resize to 286×286, crop back to 256×256
+
+
+def load(table: pd.DataFrame, size: int) -> np.ndarray:
+    """Read, or draw, all photos of a table: uint8 `(N, size, size, 3)`."""
+    with ThreadPoolExecutor() as pool:  # Pillow and NumPy let go of Python's lock
+        return np.stack(list(pool.map(lambda row: catalog.photo(row, size), table.itertuples())))
+
+
+def jittered(size: int) -> int:
+    """Side to which photos are resized before the crop: 286 for 256."""
+    return round(size * JITTER)
+
+
+def draw_mask(size: int, key: tf.Tensor) -> tf.Tensor:
+    """Draw two boxes and paint them, as `boxes.draw` and `boxes.rasterise` do.
+
+    Args:
+        size: height and width of the photo.
+        key: int32 `(2,)`; the same key gives the same boxes.
+
+    Returns:
+        float32 `(size, size, 1)`, 1 = missing.
+    """
+    length = boxes.side(size)
+    corners = tf.random.stateless_uniform((2, 2), key, 0, size - length + 1, tf.int32)
+    place = tf.range(size)  # inside[b, axis, i]: pixel i of that axis lies in box b
+    inside = (place >= corners[..., None]) & (place < corners[..., None] + length)
+    missing = inside[:, 0, :, None] & inside[:, 1, None, :]  # (2, size, size)
+    return tf.cast(tf.reduce_any(missing, axis=0), "float32")[..., None]
+
+
+def augment(photo: tf.Tensor, size: int, key: tf.Tensor) -> tf.Tensor:
+    """Cut a random square out of a jittered photo and mirror it in half of the cases.
+
+    Args:
+        photo: `(S, S, 3)` with S at least `size`.
+        size: height and width of the result.
+        key: int32 `(2,)`.
+    """
+    corner_key, flip_key = tf.unstack(keys.stateless_split(key, 2))
+    spare = tf.shape(photo)[0] - size
+    row, column = tf.unstack(tf.random.stateless_uniform((2,), corner_key, 0, spare + 1, tf.int32))
+    photo = photo[row : row + size, column : column + size]
+    return tf.image.stateless_random_flip_left_right(photo, flip_key)
+
+
+def decode(path: tf.Tensor, plain: tf.Tensor, size: int) -> tf.Tensor:
+    """Read a photo file, cut its middle square out and resize it.
+
+    Args:
+        path: a file's path.
+        plain: whether TensorFlow reads it as Pillow does: 8-bit grey or RGB, upright, opaque. The
+            rare others go through `photos.read`.
+        size: height and width of the result.
+
+    Returns:
+        float32 `(size, size, 3)` in [0, 1].
+    """
+
+    def with_tensorflow():
+        data = tf.io.read_file(path)
+        if_jpeg = tf.io.is_jpeg(data)
+        return tf.cond(
+            if_jpeg,
+            # Pillow's and OpenCV's inverse transform, not TensorFlow's faster, coarser one
+            lambda: tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE"),
+            lambda: tf.io.decode_png(data, channels=3),
+        )
+
+    def with_pillow():
+        return tf.numpy_function(lambda p: photos.read(p.decode()), [path], tf.uint8)
+
+    photo = tf.cond(plain, with_tensorflow, with_pillow)
+    height, width = tf.shape(photo)[0], tf.shape(photo)[1]
+    length = tf.minimum(height, width)
+    top, left = (height - length) // 2, (width - length) // 2
+    photo = photo[top : top + length, left : left + length]
+    photo = tf.image.resize(tf.cast(photo, "float32"), (size, size), antialias=True)
+    return tf.ensure_shape(photo, (size, size, 3)) / 255
+
+
+def epoch_order(count: int, steps: int, batch_size: int, key: tf.Tensor) -> tf.Tensor:
+    """Draw the order of an epoch: shuffle after shuffle of all photos, as many as it needs.
+
+    Returns:
+        int32 `(steps * batch_size,)`: indices; no photo comes again before all others have come.
+    """
+    wanted = steps * batch_size
+    passes = -(-wanted // count)
+    shuffles = [
+        keys.stateless_shuffle(tf.range(count), keys.stateless_fold_in(key, number))
+        for number in range(passes)
+    ]
+    return tf.concat(shuffles, axis=0)[:wanted]
+
+
+def training(
+    table: pd.DataFrame,
+    size: int,
+    batch_size: int,
+    steps: int,
+    seed: int = 0,
+    first_epoch: int = 0,
+    cache: bool = False,
+) -> tf.data.Dataset:
+    """Batches without end for `fit(..., steps_per_epoch=steps)`, from `first_epoch` on.
+
+    Boxes are drawn anew for every photo of every epoch, after the jitter, so that they keep their
+    size; boxes or masks that the table names are for validation and test.
+
+    Args:
+        table: rows of a catalog.
+        size: height and width of the photos.
+        batch_size: photos a batch; every batch is full.
+        steps: batches an epoch.
+        seed: with the epoch's number, decides all that is random.
+        first_epoch: the epoch to begin with, from 0.
+        cache: keep all photos in memory, decoded and resized. The cache lies before the
+            randomness, so that crops and boxes go on changing.
+
+    Returns:
+        `({"masked": (B, S, S, 3), "mask": (B, S, S, 1)}, photo (B, S, S, 3))`, float32 in [0, 1].
+    """
+    base = jittered(size)
+    if cache or table.path.str.startswith("safari:").any():  # drawn photos have no file to decode
+        kept = tf.constant(load(table, base))
+
+        def read(index):
+            return tf.cast(kept[index], "float32") / 255
+    else:
+        paths, plain = tf.constant(table.path.tolist()), tf.constant(table.plain.tolist())
+
+        def read(index):
+            return decode(paths[index], plain[index], base)
+
+    def indices_and_keys(epoch):
+        key = keys.stateless_fold_in(tf.constant([seed, 0], tf.int32), tf.cast(epoch, "int32"))
+        order_key, photo_key = tf.unstack(keys.stateless_split(key, 2))
+        order = epoch_order(len(table), steps, batch_size, order_key)
+        place = tf.range(len(order))  # a photo that comes twice is cropped anew
+        photo_keys = tf.map_fn(lambda i: keys.stateless_fold_in(photo_key, i), place)
+        return tf.data.Dataset.from_tensor_slices((order, photo_keys))
+
+    def example(index, key):
+        crop_key, box_key = tf.unstack(keys.stateless_split(key, 2))
+        photo = tf.ensure_shape(augment(read(index), size, crop_key), (size, size, 3))
+        mask = draw_mask(size, box_key)
+        return {"masked": photo * (1 - mask), "mask": mask}, photo
+
+    return (
+        tf.data.Dataset.counter(first_epoch)
+        .flat_map(indices_and_keys)
+        .map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch_size, drop_remainder=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def fixed(table: pd.DataFrame, size: int, batch_size: int) -> tf.data.Dataset:
+    """Batches of whole photos with the table's own boxes or masks, in the table's order, once.
+
+    Returns:
+        the same structure as `training`; the last batch may be smaller.
+    """
+    kept = load(table, size)
+    masks = np.stack([catalog.mask(row, size) for row in table.itertuples()]).astype("uint8")
+
+    def example(photo, mask):
+        photo, mask = tf.cast(photo, "float32") / 255, tf.cast(mask, "float32")
+        return {"masked": photo * (1 - mask), "mask": mask}, photo
+
+    return (
+        tf.data.Dataset.from_tensor_slices((kept, masks))
+        .batch(batch_size)
+        .map(example, num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+    )

@@ -1,0 +1,221 @@
+"""`python -m recon.evaluate`: compare methods on the same photos and boxes."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.progress import track
+from rich.table import Table
+
+from recon import boxes, classical, commandline, methods
+from recon.data import catalog, challenge
+from recon.errors import BadInput
+from recon.methods import Method
+
+SAFARI_SIZE = 64
+BATCH = 16  # photos completed at once
+
+
+def default_size(data: str) -> int:
+    """64 for the drawn photos, the challenge's 256 for a folder."""
+    return SAFARI_SIZE if data == "safari" else boxes.PHOTO
+
+
+@dataclass
+class Scores:
+    """Sums over the photos seen so far, and the figures that they give."""
+
+    totals: dict[str, float] = field(default_factory=dict)
+
+    def add(self, **amounts: float) -> None:
+        for name, amount in amounts.items():
+            self.totals[name] = self.totals.get(name, 0.0) + float(amount)
+
+    def update(self, photo: np.ndarray, completed: np.ndarray, weight: np.ndarray) -> None:
+        """Take in one photo `(H, W, 3)`; weight `(H, W, 1)` counts the boxes over each pixel."""
+        from recon import metrics  # Keras takes seconds to load; --help does without
+
+        squared, count = metrics.squared_error(photo, completed, weight)
+        rescaled, _ = metrics.squared_error(
+            challenge.minmax(photo), challenge.minmax(completed), weight
+        )
+        absolute, _ = metrics.absolute_error(photo, completed, weight)
+        self.add(
+            photos=1,
+            count=count,
+            squared=squared,
+            rescaled=rescaled,
+            absolute=absolute,
+            psnr=metrics.psnr(photo, completed),
+            ssim=metrics.ssim(photo, completed),
+        )
+
+    def result(self) -> dict[str, float]:
+        total = self.totals
+        return {
+            "rmse": (total["squared"] / total["count"]) ** 0.5,
+            "rmse_minmax": (total["rescaled"] / total["count"]) ** 0.5,
+            "mae": total["absolute"] / total["count"],
+            "psnr": total["psnr"] / total["photos"],
+            "ssim": total["ssim"] / total["photos"],
+            "ms_per_photo": 1000 * total["seconds"] / total["photos"],
+        }
+
+
+def batches(table: pd.DataFrame, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Photos `(B, S, S, 3)` in [0, 1] and box counts `(B, S, S, 1)` of a table, in its order."""
+    rows = list(table.itertuples())
+    for start in range(0, len(rows), BATCH):
+        some = rows[start : start + BATCH]
+        photo = np.stack([catalog.photo(row, size) for row in some]).astype("float32") / 255
+        yield photo, np.stack([catalog.coverage(row, size) for row in some])
+
+
+def compare(
+    chosen: Iterable[Method], table: pd.DataFrame, size: int
+) -> dict[str, dict[str, float]]:
+    """Complete every photo of a table with every method, on the same boxes.
+
+    Squares are pooled as the challenge does: over all missing pixels of all photos, and a pixel
+    in two boxes twice. So a submission's score and this RMSE are the same number.
+
+    Args:
+        chosen: the methods.
+        table: complete photos with boxes or masks: rows of a catalog.
+        size: height and width of the photos.
+
+    Returns:
+        name -> rmse, rmse_minmax, mae (all three in the boxes, photos in [0, 1]), psnr (dB) and
+        ssim (of the whole completed photo, mean over photos), ms_per_photo.
+    """
+    chosen = list(chosen)
+    scores = {method.name: Scores() for method in chosen}
+    steps = -(-len(table) // BATCH)
+    for photo, weight in track(batches(table, size), "evaluating", steps, transient=True):
+        mask = np.minimum(weight, 1)
+        masked = photo * (1 - mask)
+        for method in chosen:
+            if "seconds" not in scores[method.name].totals:
+                method(masked, mask)  # a network is compiled at its first call
+            start = time.perf_counter()
+            completed = method(masked, mask)
+            scores[method.name].add(seconds=time.perf_counter() - start)
+            for one in zip(photo, completed, weight, strict=True):
+                scores[method.name].update(*one)
+    return {name: score.result() for name, score in scores.items()}
+
+
+def picture(path: Path, chosen: Iterable[Method], table: pd.DataFrame, size: int) -> None:
+    """Draw the table's first photos: masked, every method's with its RMSE, and the truth."""
+    from recon import metrics, plots
+
+    photo, weight = next(batches(table.iloc[spread(len(table), 6)], size))
+    mask = np.minimum(weight, 1)
+    masked = photo * (1 - mask)
+    columns, captions = {"masked": masked}, {}
+    for method in chosen:
+        columns[method.name] = method(masked, mask)
+        errors = [
+            metrics.squared_error(*one)
+            for one in zip(photo, columns[method.name], weight, strict=True)
+        ]
+        captions[method.name] = [f"RMSE {float(e / n) ** 0.5:.3f}" for e, n in errors]
+    columns["truth"] = photo
+    plots.comparison(path, columns, captions)
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """Indices of at most `wanted` rows, evenly over `count`: every class comes to be seen."""
+    return [int(i) for i in np.linspace(0, count - 1, min(wanted, count))]
+
+
+def print_table(scores: dict[str, dict[str, float]], title: str) -> None:
+    """Print the methods, best RMSE last."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("method")
+    for heading in ("RMSE in the boxes", "PSNR, dB", "SSIM", "ms per photo", "against harmonic"):
+        table.add_column(heading, justify="right")
+    harmonic = scores.get("harmonic", {}).get("rmse")
+    for name, score in sorted(scores.items(), key=lambda item: -item[1]["rmse"]):
+        table.add_row(
+            name,
+            f"{score['rmse']:.4f}",
+            f"{score['psnr']:.2f}",
+            f"{score['ssim']:.4f}",
+            f"{score['ms_per_photo']:.1f}",
+            f"{score['rmse'] / harmonic - 1:+.1%}" if harmonic else "",
+        )
+    commandline.console().print(table)
+
+
+def report(data: str, size: int, split: str, photos: int, scores: dict) -> dict:
+    """What report.json holds."""
+    return {"data": data, "size": size, "split": split, "photos": photos, "methods": scores}
+
+
+def choose(names: Iterable[str], size: int | None, data: str) -> tuple[list[Method], int]:
+    """Load methods and settle the size: what the user says, what the runs take, or the default.
+
+    Raises:
+        BadInput: an unknown method, a run of another size, two of one name.
+    """
+    chosen = [methods.load(name) for name in names]
+    learned = [method for method in chosen if method.size]
+    if size is None:
+        size = learned[0].size if learned else default_size(data)
+    for method in learned:
+        if method.size != size:
+            raise BadInput(
+                f"{method.name} was trained at size {method.size}, not {size}: "
+                f"say --size {method.size}, or leave that run out"
+            )
+    for number, method in enumerate(chosen):
+        if method.name in [other.name for other in chosen[:number]]:
+            raise BadInput(f"two methods are called {method.name}: leave one out of --methods")
+    return chosen, size
+
+
+def evaluate(
+    *,
+    data: str = "safari",
+    methods: tuple[str, ...] = tuple(classical.FILLS),
+    split: str = "test",
+    size: int | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+) -> None:
+    """Compare methods on the same photos and boxes.
+
+    Parameters
+    ----------
+    data
+        `safari`, the drawn photos, or a folder of photos.
+    methods
+        Classical fills (mean, harmonic, telea, biharmonic) and folders of training runs.
+    split
+        Which photos: train, val or test.
+    size
+        Height and width of the photos; 64 for safari and 256 for folders, or what a run takes.
+    seed
+        Chooses splits and boxes where the data has none.
+    out
+        Folder for report.json and samples.png; without it, only the table is printed.
+    """
+    from recon import runs
+
+    chosen, size = choose(methods, size, data)
+    table = catalog.split_of(catalog.load(data, seed), split)
+    if out:
+        runs.start_folder(out)
+    scores = compare(chosen, table, size)
+    print_table(scores, f"{data}, {split}: {len(table)} photos at {size}×{size}")
+    if out:
+        picture(out / "samples.png", chosen, table, size)
+        runs.write_json(out / runs.REPORT, report(data, size, split, len(table), scores))
+
+
+if __name__ == "__main__":
+    commandline.run(evaluate)

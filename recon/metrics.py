@@ -1,0 +1,96 @@
+"""What is measured in the boxes, and on the whole completed photo; each formula once."""
+
+import keras
+import numpy as np
+from keras import ops
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+
+def complete(masked, mask, guess):
+    """Paste the known pixels over a guess: `mask * guess + (1 - mask) * photo`.
+
+    Args:
+        masked: the photo with its missing pixels black, `(B, H, W, 3)` in [0, 1].
+        mask: `(B, H, W, 1)`, 1 = missing.
+        guess: `(B, H, W, 3)`, what a network says.
+
+    Returns:
+        `(B, H, W, 3)`; a selection and not a sum, so that known pixels come back bit for bit.
+    """
+    return ops.where(mask > 0, guess, masked)
+
+
+def squared_error(photo, completed, weight):
+    """Sum the squared error over the missing pixels, and count its terms.
+
+    Args:
+        photo: `(..., H, W, 3)` in [0, 1].
+        completed: likewise; known pixels do not matter.
+        weight: `(..., H, W, 1)`, the mask; or how many boxes a pixel lies in, as the challenge
+            counts (a pixel in two boxes is asked for twice).
+
+    Returns:
+        sum and number of terms; the root of their quotient is the RMSE in the boxes. Pooling
+        means adding up both before the division: a mean of photos' RMSEs is another number.
+    """
+    error = weight * ops.square(photo - completed)
+    return ops.sum(error), ops.sum(weight) * photo.shape[-1]
+
+
+def absolute_error(photo, completed, weight):
+    """Sum the absolute error over the missing pixels, and count its terms, as above."""
+    return ops.sum(weight * ops.abs(photo - completed)), ops.sum(weight) * photo.shape[-1]
+
+
+@keras.saving.register_keras_serializable("recon")
+class BoxRMSE(keras.metrics.Metric):
+    """RMSE in the boxes, pooled over all missing pixels of all photos seen since the reset.
+
+    >>> rmse = BoxRMSE()
+    >>> rmse.update_state(photo, completed, mask)  # photo by photo or batch by batch: the same
+    >>> float(rmse.result())
+    """
+
+    def __init__(self, name="rmse", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.total = self.add_variable((), initializer="zeros", name="total")
+        self.count = self.add_variable((), initializer="zeros", name="count")
+
+    def update_state(self, photo, completed, sample_weight):
+        photo, completed, weight = (
+            ops.cast(x, "float32") for x in (photo, completed, sample_weight)
+        )
+        total, count = squared_error(photo, completed, weight)
+        self.total.assign_add(total)
+        self.count.assign_add(count)
+
+    def result(self):
+        return ops.sqrt(self.total / ops.maximum(self.count, 1))
+
+
+def psnr(photo: np.ndarray, completed: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of a whole completed photo, in dB.
+
+    At most 100: one photo completed without any error would else make a mean infinite.
+    """
+    if np.array_equal(photo, completed):
+        return 100.0
+    return min(100.0, float(peak_signal_noise_ratio(photo, completed, data_range=1)))
+
+
+def ssim(photo: np.ndarray, completed: np.ndarray) -> float:
+    """Structural similarity of a whole completed photo (Wang et al., 2004), at most 1.
+
+    Gaussian window of σ = 1.5 and population covariance, as in the paper; mean over channels.
+    """
+    return float(
+        structural_similarity(
+            photo,
+            completed,
+            channel_axis=-1,
+            data_range=1,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+    )

@@ -1,0 +1,79 @@
+"""Layers that several models share, with pix2pix's settings (Isola et al., 2017, appendix 6)."""
+
+import keras
+from keras import initializers, layers, ops
+
+
+def normal():
+    """Weights start as the paper's: normal, mean 0, standard deviation 0.02."""
+    return initializers.RandomNormal(0.0, 0.02)
+
+
+def normalisation():
+    """Batch normalisation; scales start around 1 with the paper's standard deviation 0.02.
+
+    In training it uses the batch's own statistics. At test time it uses their moving average:
+    what one photo gets then does not depend on the photos beside it. (The paper's code uses the
+    batch's statistics at test time too, with one photo a batch.) A momentum of 0.9 lets the average
+    follow within some tens of steps; Keras's 0.99 would lag behind a short training.
+    """
+    return layers.BatchNormalization(
+        momentum=0.9, gamma_initializer=initializers.RandomNormal(1.0, 0.02)
+    )
+
+
+def downsample(filters: int, normalise: bool = True, slope: float = 0.2):
+    """Halve height and width: convolution 4×4 of stride 2, normalisation, leaky ReLU.
+
+    `(B, H, W, C)` -> `(B, H/2, W/2, filters)`
+    """
+
+    def block(x):
+        x = layers.Conv2D(
+            filters, 4, 2, "same", use_bias=not normalise, kernel_initializer=normal()
+        )(x)
+        if normalise:
+            x = normalisation()(x)
+        return layers.LeakyReLU(slope)(x)
+
+    return block
+
+
+def upsample(filters: int, dropout: float = 0.0):
+    """Double height and width: transposed convolution 4×4 of stride 2, normalisation, ReLU.
+
+    `(B, H, W, C)` -> `(B, 2H, 2W, filters)`
+    """
+
+    def block(x):
+        x = layers.Conv2DTranspose(
+            filters, 4, 2, "same", use_bias=False, kernel_initializer=normal()
+        )(x)
+        x = normalisation()(x)
+        if dropout:
+            x = layers.Dropout(dropout)(x)
+        return layers.ReLU()(x)
+
+    return block
+
+
+@keras.saving.register_keras_serializable("recon")
+class ToSigned(layers.Layer):
+    """Photo and mask to what a network likes: [0, 1] -> [-1, 1], missing pixels 0, mask beside.
+
+    `(B, H, W, 3)`, `(B, H, W, 1)` -> `(B, H, W, 4)`
+    """
+
+    def call(self, masked, mask):
+        return ops.concatenate([(2 * masked - 1) * (1 - mask), mask], axis=-1)
+
+
+@keras.saving.register_keras_serializable("recon")
+class FromSigned(layers.Layer):
+    """What a network says to a photo: [-1, 1] -> [0, 1], in float32 whatever the precision."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+
+    def call(self, x):
+        return (x + 1) / 2

@@ -1,0 +1,61 @@
+"""Pictures: photos side by side, a run's progress and its curves."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from recon import atomic
+from recon.data import photos
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all, without touching the user's pyplot."""
+    FigureCanvasAgg(figure)
+    with atomic.writing(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+
+
+def comparison(path: Path, columns: dict[str, np.ndarray], captions: dict[str, list[str]]) -> None:
+    """Draw photos in rows and methods in columns, a caption under each picture.
+
+    Args:
+        path: where the PNG goes.
+        columns: title -> photos `(N, H, W, 3)` in [0, 1], the same N everywhere.
+        captions: title -> N texts; a column without captions has none.
+    """
+    count = len(next(iter(columns.values())))
+    figure = Figure((1.5 * len(columns), 1.75 * count), layout="constrained")
+    axes = figure.subplots(count, len(columns), squeeze=False)
+    for column, (title, pictures) in enumerate(columns.items()):
+        axes[0, column].set_title(title, fontsize=10)
+        for row in range(count):
+            cell = axes[row, column]
+            cell.imshow(np.clip(pictures[row], 0, 1), interpolation="nearest")
+            cell.set(xticks=[], yticks=[])
+            cell.spines[:].set_visible(False)
+            if title in captions:
+                cell.set_xlabel(captions[title][row], fontsize=8)
+    save(figure, path)
+
+
+def contact_sheet(path: Path, *rows: np.ndarray) -> None:
+    """Write rows of equal photos `(N, H, W, 3)` in [0, 1] as one picture, pixel for pixel."""
+    sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0)
+    photos.write(path, np.round(np.clip(sheet, 0, 1) * 255).astype("uint8"))
+
+
+def curves(path: Path, history: pd.DataFrame) -> None:
+    """Draw a run's history: every figure over the epochs, training and validation together."""
+    names = [n for n in history.columns if n != "epoch" and not n.startswith("val_")]
+    figure = Figure((3.2 * len(names), 2.6), layout="constrained")
+    for cell, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        cell.plot(history.epoch, history[name], label="training")
+        if f"val_{name}" in history:
+            cell.plot(history.epoch, history[f"val_{name}"], label="validation")
+            cell.legend(fontsize=8)
+        cell.set_title(name, fontsize=10)
+        cell.set_xlabel("epoch", fontsize=8)
+    save(figure, path)
