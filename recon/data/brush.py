@@ -257,11 +257,13 @@ def line(c: Canvas, points, width, colour, strength=1.0) -> None:
     c.image += share * (strength * min(1, width / radius)) * (colour - c.image)
 
 
-def slope(d, axis: int) -> np.ndarray:
-    """Change of `d` per pixel: central differences, one-sided at the border."""
-    rise = np.diff(d, axis=axis)
-    first, last = rise.take([0], axis), rise.take([-1], axis)
-    return (np.concatenate([first, rise], axis) + np.concatenate([rise, last], axis)) / 2
+def slopes(d) -> tuple[np.ndarray, np.ndarray]:
+    """Change of `d` per pixel, to the right and down: central differences, `d` at least 2×2."""
+    right, down = np.empty_like(d), np.empty_like(d)
+    right[:, 1:-1], down[1:-1] = (d[:, 2:] - d[:, :-2]) / 2, (d[2:] - d[:-2]) / 2
+    right[:, 0], right[:, -1] = d[:, 1] - d[:, 0], d[:, -1] - d[:, -2]  # one-sided at the border
+    down[0], down[-1] = d[1] - d[0], d[-1] - d[-2]
+    return right, down
 
 
 def solid(c: Canvas, shape: Shape, coat, edge=0.3, fluff=0.0) -> None:
@@ -270,12 +272,13 @@ def solid(c: Canvas, shape: Shape, coat, edge=0.3, fluff=0.0) -> None:
     `fluff` is the length of the tufts at its edge; they show where pixels are small enough.
     """
     part = occupied(shape.d < 2 * c.pixel)
-    if not part or min(s.stop - s.start for s in part) < 2:
+    if not part or min(side.stop - side.start for side in part) < 2:
         return
     d, thick, coat, image = (cut(a, part) for a in (*shape, coat, c.image))
     x, y, z = c.light.direction
     tilt = clamp(1 + d / thick)  # sine of the angle between the surface and the photo
-    lit = tilt * (slope(d, 1) * (x / c.pixel) + slope(d, 0) * (y / c.pixel))
+    right, down = slopes(d)
+    lit = tilt * (right * (x / c.pixel) + down * (y / c.pixel))
     lit = clamp(lit + np.sqrt(1 - tilt * tilt) * z)
     dim = 1 - edge * step(tilt, 0.7, 1.0)
     fluff = min(fluff, 1.5 * fluff - 0.7 * c.pixel)
