@@ -1,0 +1,126 @@
+"""Write the challenge's CSV: `python -m recon.submit --data CHALLENGE --method M --out FILE`."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from recon import boxes, commandline, methods, restore
+from recon.boxes import Box
+from recon.data import challenge, photos
+from recon.errors import BadInput
+
+BATCH = 16  # photos completed at once
+
+
+def check_out(out: Path) -> None:
+    """Raise BadInput if no file can be written there: better now than after the work."""
+    if out.is_dir():
+        raise BadInput(f"--out {out}: a folder; name a file, such as {out / 'submission.csv'}")
+    folder = out.absolute().parent
+    if not folder.is_dir():
+        raise BadInput(f"--out {out}: no such folder as {folder}; make it or choose another")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror.lower()
+        raise BadInput(f"--out {out}: cannot be written ({reason}); choose another") from None
+
+
+def complete(method: methods.Method, photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Complete photos of one size with a method of any.
+
+    At the method's own size its values stay as they are: rounded to 8 bits, a submission would
+    score otherwise than `recon.evaluate` says. A network of another size looks at each photo
+    through windows, as in `recon.restore`, in 8 bits.
+
+    Args:
+        method: a classical fill or a trained network.
+        photo: uint8 `(B, S, S, 3)`; what it holds in the boxes is not looked at.
+        mask: float32 `(B, S, S, 1)`, 1 = missing.
+
+    Returns:
+        `(B, S, S, 3)` in [0, 1]; known pixels are the photo's.
+    """
+    if method.size in (None, photo.shape[1]):
+        masked = photo.astype("float32") / 255 * (1 - mask)
+        return method(masked, mask)
+    pairs = zip(photo, mask, strict=True)
+    return np.stack([restore.complete(method, *pair) for pair in pairs]) / 255
+
+
+def completed(
+    method: methods.Method, folder: Path, info: challenge.Info
+) -> Iterator[tuple[str, tuple[Box, Box], np.ndarray]]:
+    """Complete a challenge's test photos, some at a time.
+
+    Args:
+        method: what completes them.
+        folder: where they are.
+        info: file name and boxes of each.
+
+    Returns:
+        file name, boxes and completed photo `(S, S, 3)` in [0, 1], one after another.
+    """
+    for start in range(0, len(info), BATCH):
+        some = info[start : start + BATCH]
+        photo = np.stack([photos.read(folder / file) for file, _ in some])
+        mask = np.stack([boxes.rasterise(pair, photo.shape[1]) for _, pair in some])
+        for (file, pair), one in zip(some, complete(method, photo, mask), strict=True):
+            yield file, pair, one
+
+
+def submit(
+    *,
+    data: Path,
+    method: str,
+    out: Path,
+    channels: challenge.Channels = "bgr",
+    values: challenge.Values = "minmax",
+) -> None:
+    """Complete a challenge's test photos and write its CSV.
+
+    Boxes are those of Testing_Data/masked_info.csv; what the photos hold in them is ignored.
+    The file appears when the last photo is in it; an earlier one is replaced.
+
+    Parameters
+    ----------
+    data
+        The challenge folder.
+    method
+        mean, harmonic, telea, biharmonic, or the folder of a training run. A run of another
+        size than the photos' sees them through windows, as in recon.restore.
+    out
+        The CSV file.
+    channels
+        Order of a pixel's three rows: bgr as OpenCV reads photos, rgb as Pillow does.
+    values
+        minmax: each channel of a completed photo spans 0 to 1; scaled: pixel / 255.
+    """
+    check_out(out)
+    folder, info = challenge.testing(data)
+    for file, _ in info:  # an unreadable photo is noticed before any work is done
+        photos.inspect(folder / file)
+    fill = methods.load(method)
+    terminal = Console(stderr=True)
+    items = track(
+        completed(fill, folder, info),
+        "completing",
+        len(info),
+        console=terminal,
+        transient=True,
+        disable=not terminal.is_terminal,  # in a log it would be an empty line
+    )
+    challenge.write_submission(out, items, channels, values)
+    rows = sum(3 * box.height * box.width for _, pair in info for box in pair)
+    print(
+        f"{out}: {len(info):,} photos completed by {fill.name}, {rows:,} rows, {channels}, {values}"
+    )
+
+
+if __name__ == "__main__":
+    commandline.run(submit)
