@@ -4,9 +4,8 @@
 own name, `from recon import boxes`, `from recon.data import safari`.
 """
 
-import os
+from recon import quiet
 
 __version__ = "0.1.0"
 
-# TensorFlow's C++ side writes start-up notes to the terminal unless told before it is loaded.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+quiet.install()

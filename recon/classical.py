@@ -21,7 +21,10 @@ def paste(masked: np.ndarray, mask: np.ndarray, guess: np.ndarray) -> np.ndarray
 def mean(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Fill with the mean colour of the known pixels."""
     known = mask[..., 0] == 0
-    return paste(masked, mask, masked[known].mean(axis=0) if known.any() else 0)
+    if not known.any():
+        return masked.astype("float32")
+    # In float32 the sum would lose what is added: 0.06 off after 25 million pixels of 0.4.
+    return paste(masked, mask, masked[known].mean(axis=0, dtype="float64"))
 
 
 def laplace_system(masked: np.ndarray, hole: np.ndarray) -> tuple[sparse.csc_array, np.ndarray]:

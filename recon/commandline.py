@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 import cyclopts
 from rich.console import Console
@@ -42,14 +43,13 @@ def run(command: Callable, arguments: list[str] | None = None) -> None:
         place = f"{error.filename}: " if error.filename else ""
         stop(f"{place}{error.strerror or error}")
     except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        raise SystemExit(130) from None
+        stop("stopped", 130)
 
 
-def stop(message: str) -> None:
-    """Say what is wrong, in one line on standard error, and end with exit code 2."""
-    print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(2)
+def stop(message: str, code: int = 2) -> NoReturn:
+    """Say what is wrong, in one line on standard error, and end."""
+    print(f"error: {message}" if code == 2 else f"\n{message}", file=sys.stderr)
+    raise SystemExit(code) from None
 
 
 def console() -> Console:

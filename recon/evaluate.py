@@ -151,6 +151,11 @@ def print_table(scores: dict[str, dict[str, float]], title: str) -> None:
     commandline.console().print(table)
 
 
+def title(data: str, split: str, photos: int, size: int) -> str:
+    """What a table is about."""
+    return f"{data}, {split} split: {photos:,} photos at {size}×{size}"
+
+
 def report(data: str, size: int, split: str, photos: int, scores: dict) -> dict:
     """What report.json holds."""
     return {"data": data, "size": size, "split": split, "photos": photos, "methods": scores}
@@ -211,7 +216,7 @@ def evaluate(
     if out:
         runs.start_folder(out)
     scores = compare(chosen, table, size)
-    print_table(scores, f"{data}, {split}: {len(table)} photos at {size}×{size}")
+    print_table(scores, title(data, split, len(table), size))
     if out:
         picture(out / "samples.png", chosen, table, size)
         runs.write_json(out / runs.REPORT, report(data, size, split, len(table), scores))

@@ -24,9 +24,18 @@ def load(table: pd.DataFrame, size: int) -> np.ndarray:
         return np.stack(list(pool.map(lambda row: catalog.photo(row, size), table.itertuples())))
 
 
-def jittered(size: int) -> int:
-    """Side to which photos are resized before the crop: 286 for 256."""
-    return round(size * JITTER)
+def jittered(table: pd.DataFrame, size: int) -> int:
+    """Side to which photos are resized before the crop: 286 for 256.
+
+    Drawn photos keep their size: they vary by themselves, and a crop would enlarge what is never
+    enlarged in validation and test.
+    """
+    return size if drawn(table) else round(size * JITTER)
+
+
+def drawn(table: pd.DataFrame) -> bool:
+    """Whether photos of a table are drawn, so that there is no file to decode."""
+    return table.path.str.startswith("safari:").any()
 
 
 def draw_mask(size: int, key: tf.Tensor) -> tf.Tensor:
@@ -139,8 +148,8 @@ def training(
     Returns:
         `({"masked": (B, S, S, 3), "mask": (B, S, S, 1)}, photo (B, S, S, 3))`, float32 in [0, 1].
     """
-    base = jittered(size)
-    if cache or table.path.str.startswith("safari:").any():  # drawn photos have no file to decode
+    base = jittered(table, size)
+    if cache or drawn(table):
         kept = tf.constant(load(table, base))
 
         def read(index):

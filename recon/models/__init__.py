@@ -1,23 +1,24 @@
-"""The networks: one file per model, and the list of their names."""
+"""The networks: one file per model, and the list of their names.
+
+A model's module has two functions: `recipe(size)`, the settings that train it well at a size, and
+`build(size, objective)`, the model, not yet trained.
+"""
 
 import importlib
-from collections.abc import Callable
+from types import ModuleType
 
 from recon.errors import BadInput
 
-# name on the command line: module and what builds the model for a size
-MODELS = {"pix2pix": ("recon.models.pix2pix", "for_size")}
+# name on the command line -> its module, loaded on demand: listing names starts no Keras
+MODELS = {"pix2pix": "recon.models.pix2pix"}
 
 
-def builder(name: str) -> Callable:
-    """Find what builds a model: a function of the photo's size.
-
-    Modules load on demand, so that listing the names costs no start of Keras.
+def find(name: str) -> ModuleType:
+    """Import a model's module.
 
     Raises:
         BadInput: no such model.
     """
     if name not in MODELS:
         raise BadInput(f"unknown model {name!r}: choose from {', '.join(MODELS)}")
-    module, function = MODELS[name]
-    return getattr(importlib.import_module(module), function)
+    return importlib.import_module(MODELS[name])

@@ -1,0 +1,142 @@
+"""What `fit` needs beside a model: the optimiser, and callbacks that make a run resumable."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import ops
+
+from recon import runs
+from recon.errors import BadInput
+
+
+@keras.saving.register_keras_serializable("recon")
+class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Constant first, then linearly down to 0 (pix2pix: constant for one half of its epochs).
+
+    Args:
+        start: the rate at the first step.
+        decay_from: part of the steps, from 0 to 1, that keep it.
+        steps: steps of the whole training.
+    """
+
+    def __init__(self, start: float, decay_from: float, steps: int):
+        self.start, self.decay_from, self.steps = start, decay_from, steps
+
+    def __call__(self, step):
+        done = ops.cast(step, "float32") / self.steps
+        left = (1 - done) / max(1 - self.decay_from, 1e-9)
+        return self.start * ops.clip(left, 0.0, 1.0)
+
+    def get_config(self):
+        return {"start": self.start, "decay_from": self.decay_from, "steps": self.steps}
+
+
+def adam(rate: float, decay_from: float, ema: float, steps: int) -> keras.optimizers.Adam:
+    """Adam as pix2pix sets it (section 3.3): β₁ = 0.5, β₂ = 0.999.
+
+    Args:
+        rate: learning rate at the start.
+        decay_from: part of the training after which it falls; 1 keeps it.
+        ema: momentum of a moving average of the weights; 0 keeps none.
+        steps: steps of the whole training.
+    """
+    return keras.optimizers.Adam(
+        rate if decay_from == 1 else LinearDecay(rate, decay_from, steps),
+        beta_1=0.5,
+        use_ema=ema > 0,
+        ema_momentum=ema or 0.99,  # not used without use_ema, but Keras wants it below 1
+    )
+
+
+@contextmanager
+def averaged(model: keras.Model) -> Iterator[None]:
+    """Within the block, the weights are their moving averages, if the optimiser keeps any."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # float16's wrapper
+    if not optimizer.use_ema:
+        yield
+        return
+    averages = optimizer._model_variables_moving_average
+    own = [ops.convert_to_numpy(variable) for variable in model.trainable_variables]
+    for variable, average in zip(model.trainable_variables, averages, strict=True):
+        variable.assign(average)
+    try:
+        yield
+    finally:
+        for variable, value in zip(model.trainable_variables, own, strict=True):
+            variable.assign(value)
+
+
+class Reseed(keras.callbacks.Callback):
+    """Make the randomness inside the model a pure function of (seed, epoch).
+
+    Keras saves no state of its seed generators: a resumed run would draw other dropout masks.
+    """
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for index, state in enumerate(seed_states(self.model)):
+            drawn = np.random.default_rng([self.seed, epoch, index]).integers(0, 2**31, 2)
+            state.assign(drawn.astype("uint32"))
+
+
+def seed_states(model: keras.Model) -> list[keras.Variable]:
+    """State of every seed generator in a model, dropout's for example, in its layers' order."""
+    return [v for v in model.non_trainable_variables if v.path.endswith("seed_generator_state")]
+
+
+class Diverged(BadInput):
+    """Training came to a loss that is no number."""
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """End the run at the first loss that is no number, before anything bad is saved."""
+
+    def __init__(self, out: Path):
+        super().__init__()
+        self.out = out
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if math.isfinite(logs["loss"]):
+            return
+        saved = runs.checkpoints(self.out)
+        kept = f"the last good weights are in {saved[-1]}" if saved else "no epoch was finished"
+        raise Diverged(
+            f"the loss is {logs['loss']} at step {batch + 1} of epoch {self.epoch + 1}; {kept}; "
+            "try a lower --learning-rate, or --precision float32"
+        )
+
+
+class Record(keras.callbacks.Callback):
+    """After every epoch: a row of history.csv, a picture, a checkpoint.
+
+    The checkpoint comes last: after an interruption, what was written past it is dropped.
+
+    Args:
+        out: the run's folder.
+        picture: writes a picture of the model's present work to a path.
+    """
+
+    def __init__(self, out: Path, picture: Callable[[Path], None]):
+        super().__init__()
+        self.out, self.picture = out, picture
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = pd.DataFrame([{"epoch": epoch + 1, **logs}])
+        before = runs.read_history(self.out, epoch)
+        runs.write_history(self.out, pd.concat([before, row]) if len(before) else row)
+        path = self.out / runs.PROGRESS / f"{epoch + 1:05}.png"
+        path.parent.mkdir(exist_ok=True)
+        with averaged(self.model):
+            self.picture(path)
+        runs.save_checkpoint(self.out, self.model, epoch + 1)

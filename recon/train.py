@@ -1,0 +1,279 @@
+"""`python -m recon.train`: photos in, a trained model out."""
+
+import math
+import shlex
+import time
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import keras
+import pandas as pd
+from cyclopts import Parameter
+
+from recon import atomic, classical, commandline, evaluate, fitting, methods, models, plots, runs
+from recon.data import catalog
+from recon.errors import BadInput
+
+SHOWN = 8  # validation photos in the picture after every epoch
+CACHE = 1 << 30  # bytes: photos that fit are decoded once and kept
+
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+Objective = Literal["bce", "lsgan", "hinge"]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What decides a run's outcome; a run keeps it in its config.json.
+
+    None stands for what the model's recipe or, when a run is resumed, its config.json says.
+    """
+
+    model: str | None = None
+    """Which model: pix2pix (the default)."""
+
+    data: str | None = None
+    """`safari`, the drawn photos (the default), or a folder of photos."""
+
+    size: int | None = None
+    """Height and width: a power of two from 32 to 512; 64 for safari, 256 for folders."""
+
+    epochs: int | None = None
+    """How many epochs."""
+
+    steps_per_epoch: int | None = None
+    """Batches an epoch; by default as many as the photos fill."""
+
+    batch_size: int | None = None
+    """Photos a batch."""
+
+    learning_rate: float | None = None
+    """Adam's learning rate at the start."""
+
+    decay_from: float | None = None
+    """Part of the training, 0 to 1, after which the learning rate falls linearly to 0; 1: never."""
+
+    ema: float | None = None
+    """Momentum of a moving average of the weights, such as 0.999, used in the end; 0: none."""
+
+    objective: Objective | None = None
+    """The adversarial loss: bce (the paper's, the default), lsgan or hinge."""
+
+    precision: Precision | None = None
+    """auto (the default): mixed_bfloat16 on a GPU or a CPU with AMX, else float32."""
+
+    seed: int | None = None
+    """Decides all that is random; 0 by default."""
+
+
+def option(name: str) -> str:
+    """How a setting is called on the command line: `batch_size` is `--batch-size`."""
+    return "--" + name.replace("_", "-")
+
+
+def check(settings: Settings) -> None:
+    """Raise BadInput for numbers that cannot be meant."""
+    size = settings.size
+    if not (32 <= size <= 512 and size & (size - 1) == 0):
+        raise BadInput(f"--size {size}: must be a power of two from 32 to 512")
+    for name in ("epochs", "steps_per_epoch", "batch_size"):
+        value = getattr(settings, name)
+        if value is not None and value < 1:
+            raise BadInput(f"{option(name)} {value}: must be 1 or more")
+    if not settings.learning_rate > 0:
+        raise BadInput(f"--learning-rate {settings.learning_rate}: must be more than 0")
+    if not 0 <= settings.decay_from <= 1:
+        raise BadInput(f"--decay-from {settings.decay_from}: must lie between 0 and 1")
+    if not 0 <= settings.ema < 1:
+        raise BadInput(f"--ema {settings.ema}: must be 0 or more and less than 1")
+    if not 0 <= settings.seed < 2**31:
+        raise BadInput(f"--seed {settings.seed}: must be a whole number from 0 to 2147483647")
+
+
+def resolve(stated: Settings) -> Settings:
+    """Fill in what the user left open: the defaults, then the model's recipe for the size.
+
+    Raises:
+        BadInput: an unknown model, or a number that cannot be meant.
+    """
+    data = stated.data or "safari"
+    model = stated.model or "pix2pix"
+    recipe = models.find(model).recipe
+    size = evaluate.default_size(data) if stated.size is None else stated.size
+    defaults = {"precision": "auto", "seed": 0, **recipe(size)}
+    defaults |= {"model": model, "data": data, "size": size}
+    left_open = {f.name for f in fields(stated) if getattr(stated, f.name) is None}
+    settings = replace(stated, **{k: v for k, v in defaults.items() if k in left_open})
+    check(settings)
+    return settings
+
+
+def resume_settings(stated: Settings, config: dict, out: Path) -> Settings:
+    """The settings of a run that is resumed; what the user states must agree with them.
+
+    Raises:
+        BadInput: a setting that differs.
+    """
+    had = config["settings"]
+    for name, value in asdict(stated).items():
+        if value is not None and value != had[name]:
+            raise BadInput(
+                f"{out} was begun with {option(name)} {had[name]}, not {value}: "
+                f"leave {option(name)} out to go on, or choose another --out"
+            )
+    return Settings(**had)
+
+
+def default_out(settings: Settings) -> Path:
+    """runs/MODEL-DATA-SIZE"""
+    data = "safari" if settings.data == "safari" else Path(settings.data).resolve().name
+    return Path("runs") / f"{settings.model}-{data}-{settings.size}"
+
+
+def choose_precision(precision: str) -> str:
+    """What `auto` means here: 16 bits where the hardware multiplies them, else 32."""
+    if precision != "auto":
+        return precision
+    cpu = Path("/proc/cpuinfo")
+    has_amx = cpu.exists() and "amx_bf16" in cpu.read_text()
+    has_gpu = bool(keras.distribution.list_devices("gpu"))
+    return "mixed_bfloat16" if has_amx or has_gpu else "float32"
+
+
+def photos_of(settings: Settings) -> dict[str, pd.DataFrame]:
+    """The photos of each split: train, val and test.
+
+    Raises:
+        BadInput: the data cannot be read, or a split has no photos.
+    """
+    table = catalog.load(settings.data, settings.seed)
+    return {split: catalog.split_of(table, split) for split in catalog.SPLITS}
+
+
+def begin(stated: Settings, out: Path | None, resume: bool) -> tuple[Settings, Path]:
+    """Settle the settings and the folder of a run, new or resumed.
+
+    Raises:
+        BadInput: settings that cannot be meant, a folder that is not empty, nothing to resume.
+    """
+    if not resume:
+        settings = resolve(stated)
+        out = out or default_out(settings)
+        runs.start_folder(out)
+        return settings, out
+    out = out or default_out(resolve(stated))
+    if not (out / runs.CONFIG).is_file():
+        raise BadInput(f"{out}: nothing to resume (it has no {runs.CONFIG}); leave --resume out")
+    settings = resume_settings(stated, runs.read_config(out), out)
+    if (out / runs.REPORT).is_file():
+        raise BadInput(f"{out}: nothing to resume, this run is finished; see {out / runs.REPORT}")
+    return settings, out
+
+
+def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras.Model:
+    """Train from the last checkpoint, or from the start, to the last epoch.
+
+    Args:
+        settings: resolved.
+        out: the run's folder.
+        splits: photos to train on, and to watch.
+
+    Returns:
+        the trained model, with averaged weights where the settings ask for them.
+    """
+    from recon.data import pipeline  # needs TensorFlow, whatever the backend
+
+    keras.utils.set_random_seed(settings.seed)
+    keras.mixed_precision.set_dtype_policy(choose_precision(settings.precision))
+    size, batch_size = settings.size, settings.batch_size
+    steps = settings.steps_per_epoch or math.ceil(len(splits["train"]) / batch_size)
+    model = models.find(settings.model).build(size, settings.objective)
+    rates = settings.learning_rate, settings.decay_from, settings.ema
+    # XLA is slower than oneDNN on a CPU, and faster on everything else.
+    jit = "auto" if keras.distribution.list_devices("gpu") else keras.backend.backend() == "jax"
+    model.compile(fitting.adam(*rates, settings.epochs * steps), jit_compile=jit)
+    done = runs.load_checkpoint(out, model)
+    if done:
+        print(f"going on after epoch {done} of {settings.epochs}")
+
+    watched = splits["val"].iloc[evaluate.spread(len(splits["val"]), SHOWN)]
+    shown, photo = next(iter(pipeline.fixed(watched, size, SHOWN).as_numpy_iterator()))
+
+    def picture(path: Path) -> None:
+        completed = methods.learned_method("", model)(shown["masked"], shown["mask"])
+        plots.contact_sheet(path, shown["masked"], completed, photo)
+
+    cache = len(splits["train"]) * pipeline.jittered(splits["train"], size) ** 2 * 3 <= CACHE
+    model.fit(
+        pipeline.training(splits["train"], size, batch_size, steps, settings.seed, done, cache),
+        steps_per_epoch=steps,
+        initial_epoch=done,
+        epochs=settings.epochs,
+        shuffle=False,  # the pipeline does
+        validation_data=pipeline.fixed(splits["val"], size, evaluate.BATCH),
+        callbacks=[
+            fitting.StopAtNaN(out),
+            fitting.Reseed(settings.seed),
+            *([keras.callbacks.SwapEMAWeights()] if settings.ema else []),
+            keras.callbacks.TensorBoard(out / runs.LOGS, write_graph=False),
+            fitting.Record(out, picture),
+        ],
+    )
+    return model
+
+
+def finish(
+    settings: Settings, out: Path, model: keras.Model, test: pd.DataFrame, seconds: float
+) -> None:
+    """Save the model, compare it with the classical fills, and draw what came of it."""
+    with atomic.writing(out / runs.MODEL) as temporary:
+        model.save(temporary)
+    plots.curves(out / "curves.png", runs.read_history(out))
+    chosen = [methods.load(name) for name in classical.FILLS]
+    chosen.append(methods.learned_method(settings.model, model))
+    scores = evaluate.compare(chosen, test, settings.size)
+    evaluate.picture(out / "samples.png", chosen, test, settings.size)
+    evaluate.print_table(scores, evaluate.title(settings.data, "test", len(test), settings.size))
+    report = evaluate.report(settings.data, settings.size, "test", len(test), scores)
+    more = {"model": settings.model, "seconds": seconds, "parameters": model.count_params()}
+    runs.write_json(out / runs.REPORT, report | more)
+    print(f"{out / 'samples.png'} shows it; {out} holds all of the run")
+
+
+def train(
+    settings: Settings | None = None,
+    *,
+    out: Annotated[Path | None, Parameter(group="Run")] = None,
+    resume: Annotated[bool, Parameter(group="Run")] = False,
+) -> None:
+    """Train a model on photos, and compare it with the classical fills on others.
+
+    Parameters
+    ----------
+    out
+        The run's folder; by default runs/MODEL-DATA-SIZE.
+    resume
+        Go on with an interrupted run.
+    """
+    settings, out = begin(settings or Settings(), out, resume)
+    splits = photos_of(settings)
+    if not resume:
+        runs.write_json(
+            out / runs.CONFIG, {"settings": asdict(settings), "versions": runs.versions()}
+        )
+    counts = ", ".join(f"{len(rows):,} {split}" for split, rows in splits.items())
+    print(f"{settings.model} on {settings.data} at {settings.size}×{settings.size}: {counts}")
+    start = time.perf_counter()
+    try:
+        model = fit(settings, out, splits)
+    except KeyboardInterrupt:
+        commandline.stop(
+            f"stopped; go on with: python -m recon.train --out {shlex.quote(str(out))} --resume",
+            130,
+        )
+    finish(settings, out, model, splits["test"], time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    commandline.run(train)
