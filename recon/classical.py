@@ -94,14 +94,14 @@ def telea(masked: np.ndarray, mask: np.ndarray, radius: float = 3) -> np.ndarray
 def biharmonic(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Fill with the solution of the biharmonic equation: slopes go on across the border too.
 
-    scikit-image's function (Damelin and Hoang, 2018). It may overshoot, so values are clipped
-    to [0, 1].
+    scikit-image's function (Damelin and Hoang, 2018). Such slopes may overshoot: scikit-image
+    clips each channel to the range of the photo's known pixels.
     """
     hole = mask[..., 0] > 0
     if hole.all():
         return masked.astype("float32")
     guess = inpaint_biharmonic(masked.astype("float64"), hole, channel_axis=-1)
-    return paste(masked, mask, np.clip(guess, 0, 1))
+    return paste(masked, mask, guess)
 
 
 FILLS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
