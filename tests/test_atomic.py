@@ -18,14 +18,15 @@ def test_the_file_appears_whole(tmp_path):
 def test_a_full_disk_keeps_the_older_file_and_leaves_no_half(tmp_path):
     path = tmp_path / "report.json"
     path.write_text("old")
-    with (
-        pytest.raises(OSError, match="No space left"),
-        atomic.writing(path) as temporary,
-        # /dev/full answers every write as a full disk does.
-        open("/dev/full", "w") as full,
-    ):
-        temporary.write_text("half")
-        full.write("new")
-        full.flush()
+
+    def save():
+        with atomic.writing(path) as temporary:
+            temporary.write_text("half")
+            # /dev/full answers every write as a full disk does.
+            with open("/dev/full", "w") as full:
+                full.write("new")
+
+    with pytest.raises(OSError, match="No space left"):
+        save()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
