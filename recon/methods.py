@@ -63,4 +63,5 @@ def load(name: str) -> Method:
         raise BadInput(f"unknown method {name!r}: choose from {fills}, or name a run's folder")
     from recon import runs  # Keras takes seconds to load: only a learned method pays for it
 
-    return learned_method(Path(name).name, runs.load_model(name))
+    # Resolved: `.` has no name of its own.
+    return learned_method(Path(name).resolve().name, runs.load_model(name))
