@@ -6,7 +6,9 @@ run that was never interrupted, and no iterator is ever saved.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
+import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
@@ -14,6 +16,10 @@ from tensorflow.random import experimental as keys
 
 from recon import boxes
 from recon.data import catalog, photos
+
+if keras.backend.backend() != "tensorflow":  # the GPU is the network's; TensorFlow would fill it
+    with suppress(RuntimeError):  # TensorFlow runs already: whoever started it has chosen
+        tf.config.set_visible_devices([], "GPU")
 
 JITTER = 286 / 256  # pix2pix, section 3.3: resize to 286×286, crop back to 256×256
 
@@ -84,20 +90,15 @@ def decode(path: tf.Tensor, plain: tf.Tensor, size: int) -> tf.Tensor:
         float32 `(size, size, 3)` in [0, 1].
     """
 
-    def with_tensorflow():
+    def with_tensorflow():  # takes PNG too
         data = tf.io.read_file(path)
-        if_jpeg = tf.io.is_jpeg(data)
-        return tf.cond(
-            if_jpeg,
-            # Pillow's and OpenCV's inverse transform, not TensorFlow's faster, coarser one
-            lambda: tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE"),
-            lambda: tf.io.decode_png(data, channels=3),
-        )
+        # Pillow's and OpenCV's inverse transform, not TensorFlow's faster, coarser one
+        return tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
 
     def with_pillow():
         return tf.numpy_function(lambda p: photos.read(p.decode()), [path], tf.uint8)
 
-    photo = tf.cond(plain, with_tensorflow, with_pillow)
+    photo = tf.ensure_shape(tf.cond(plain, with_tensorflow, with_pillow), (None, None, 3))
     height, width = tf.shape(photo)[0], tf.shape(photo)[1]
     length = tf.minimum(height, width)
     top, left = (height - length) // 2, (width - length) // 2
@@ -150,7 +151,8 @@ def training(
     """
     base = jittered(table, size)
     if cache or drawn(table):
-        kept = tf.constant(load(table, base))
+        with tf.device("CPU"):  # tf.data works there
+            kept = tf.constant(load(table, base))
 
         def read(index):
             return tf.cast(kept[index], "float32") / 255
