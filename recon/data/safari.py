@@ -491,13 +491,17 @@ def animal(c: Canvas, rng, kind: str) -> None:
     """Choose coat and pose, and paint the animal."""
     coat = pick(rng, COATS[kind])
     coat = coat._replace(base=coat.base * between(rng, 0.9, 1.08))
-    view = pick(rng, ("front", "near", "side", "rest"))
-    turn, nod, gait = between(rng, -0.4, 0.4), between(rng, -0.15, 0.15), between(rng, -0.04, 0.08)
-    body = c.at(between(rng, -0.06, 0.06), between(rng, 0, 0.06), between(rng, 0.92, 1.04),
+    view = pick(rng, ("front", "near", "front", "near", "side", "rest"))
+    turn, nod, gait = (
+        between(rng, -0.25, 0.25),
+        between(rng, -0.08, 0.08),
+        between(rng, -0.04, 0.06),
+    )
+    body = c.at(between(rng, -0.03, 0.03), between(rng, 0, 0.03), between(rng, 0.98, 1.06),
                 flip=pick(rng, (-1, 1)))  # fmt: skip
     if view == "near":  # a portrait: the front view from close by
         down, closer = (0.3, 1.3) if kind == "elephant" else (0.55, 1.6)
-        body = body.at(between(rng, -0.1, 0.1), down, closer)
+        body = body.at(between(rng, -0.04, 0.04), down, closer)
     elif view != "front":
         turn = turn + 0.2
     name = "front" if view == "near" else view

@@ -67,15 +67,15 @@ def outdoors(c: Canvas, rng, kind: str) -> None:
     """Sky, sun, clouds, hills, trees and ground: a savanna, a meadow or an evening."""
     tint = 0.92 + 0.16 * rng.random((3, 1, 1))
     sky, low, far, near, leaves = (rgb(code) * tint for code in SKIES[kind])
-    horizon = between(rng, 0.05, 0.45)
+    horizon = between(rng, 0.2, 0.35)
     c.image[:] = mix(sky, low, step(c.y, -1.2, horizon))
-    x, y, radius = between(rng, -0.85, 0.85), between(rng, -0.85, -0.45), 0.17
+    x, y, radius = between(rng, -0.85, 0.85), between(rng, -0.8, -0.65), 0.17
     if kind == "evening":
         y, radius = horizon - 0.25, 0.3
     paint(c, 0.4 * step(-ellipse(c, x, y, 0.8, 0.8).d, 0, 0.6), rgb("ffe6a6"))
     paint(c, cover(c, ellipse(c, x, y, radius, radius).d), rgb("fff6cc"))
     for _ in range(0 if kind == "evening" else 2):
-        u, v, w = between(rng, -1, 1), between(rng, -0.9, -0.4), between(rng, 0.2, 0.4)
+        u, v, w = between(rng, -1, 1), between(rng, -0.8, -0.6), between(rng, 0.25, 0.4)
         puffs = (u, v, w, 0.08), (u + 0.15 * w, v - 0.07, 0.5 * w, 0.1)
         cloud = join(*(ellipse(c, *one) for one in puffs))
         paint(c, 0.9 * cover(c, cloud.d), rgb("ffffff"))
@@ -84,8 +84,8 @@ def outdoors(c: Canvas, rng, kind: str) -> None:
         haze = mix(leaves, low, 0.2 + 0.5 * layer)
         paint(c, cover(c, horizon - 0.16 * layer - hills - c.y), haze)
     for side in pick(rng, ((-1,), (1,), (-1, 1))):
-        scale = between(rng, 0.5, 0.9)
-        tree(c, side * between(rng, 0.5, 0.95), horizon + 0.1 * scale, scale, leaves,
+        scale = between(rng, 0.65, 0.8)
+        tree(c, side * between(rng, 0.65, 0.8), horizon + 0.1 * scale, scale, leaves,
              kind != "meadow")  # fmt: skip
     ground(c, horizon, near, far)
     if kind == "meadow" and rng.random() < 0.4:
@@ -94,12 +94,12 @@ def outdoors(c: Canvas, rng, kind: str) -> None:
 
 def forest(c: Canvas, rng) -> None:
     """Trunks, near and far, with light between them."""
-    horizon = between(rng, 0.2, 0.5)
+    horizon = between(rng, 0.3, 0.4)
     c.image[:] = mix(rgb("2c5a3a"), rgb("c8dc96"), step(-np.abs(c.y - horizon + 0.5), -0.8, 0))
     for layer, count in ((0.0, 5), (0.55, 3), (1.0, 2)):
         wood = mix(rgb("7f9a68"), pick(rng, (rgb("4a3423"), rgb("5f4a38"))), 0.35 + 0.65 * layer)
         for i in range(count):
-            x = (i + between(rng, 0.2, 0.8)) * 2.2 / count - 1.1
+            x = (i + between(rng, 0.4, 0.6)) * 2.2 / count - 1.1
             radius = 0.05 + 0.09 * layer
             part = c.near(x, 0, 0.3, 1.6)
             d = np.abs(part.x - x) - radius * (1 + 0.6 * step(part.y, horizon - 0.2, horizon + 0.1))
@@ -115,12 +115,12 @@ WOODS, RUGS = ("9e6b40", "764e33", "bd996b"), ("b34038", "405c99", "4d8066", "c0
 def room(c: Canvas, rng) -> None:
     """Striped wallpaper, a window, a skirting board, planks in perspective and a rug."""
     wall, wood, rug = (rgb(pick(rng, codes)) for codes in (WALLS, WOODS, RUGS))
-    floor = between(rng, 0.3, 0.52)
-    width = between(rng, 0.24, 0.4)
+    floor = between(rng, 0.36, 0.44)
+    width = between(rng, 0.28, 0.34)
     stripe = np.abs((c.x / width) % 1 - 0.5) * width - width / 4
     c.image[:] = mix(wall, wall * 0.72 + 0.26, cover(c, stripe))
     if rng.random() < 0.6:
-        window(c, between(rng, 0.5, 0.75) * pick(rng, (-1, 1)), rgb("9fd4f5"))
+        window(c, between(rng, 0.6, 0.7) * pick(rng, (-1, 1)), rgb("9fd4f5"))
     depth = np.maximum(c.y - floor + 0.5, 0.2)
     plank = (c.x / depth * 2.2 + 0.5) % 1
     gap = np.minimum(plank, 1 - plank) * depth / 2.2
