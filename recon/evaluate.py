@@ -4,9 +4,11 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
@@ -16,6 +18,7 @@ from recon.errors import BadInput
 from recon.methods import Method
 
 SAFARI_SIZE = 64
+SMALLEST = 16  # SSIM's window is 11 pixels wide
 BATCH = 16  # photos completed at once
 
 
@@ -74,6 +77,32 @@ def batches(table: pd.DataFrame, size: int) -> Iterator[tuple[np.ndarray, np.nda
         yield photo, np.stack([catalog.coverage(row, size) for row in some])
 
 
+def progress(items: Iterable, steps: int) -> Iterable:
+    """Show a bar while items are taken, if a terminal is there to show it."""
+    terminal = Console(stderr=True)
+    return track(
+        items,
+        "evaluating",
+        steps,
+        console=terminal,
+        transient=True,
+        disable=not terminal.is_terminal,  # in a log it would be an empty line
+    )
+
+
+def with_boxes(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The table with boxes for photos that have no hole of their own: training photos.
+
+    They are fixed by the seed and the file's name, as those of validation and test are.
+    """
+    rows = zip(table.file, table.boxes, table["mask"], table.frame, strict=True)
+    known = [
+        boxes.fixed(seed, file, frame) if missing is None and mask is None else missing
+        for file, missing, mask, frame in rows
+    ]
+    return table.assign(boxes=pd.Series(known, table.index, dtype=object))
+
+
 def compare(
     chosen: Iterable[Method], table: pd.DataFrame, size: int
 ) -> dict[str, dict[str, float]]:
@@ -94,22 +123,24 @@ def compare(
     chosen = list(chosen)
     scores = {method.name: Scores() for method in chosen}
     steps = -(-len(table) // BATCH)
-    for photo, weight in track(batches(table, size), "evaluating", steps, transient=True):
+    seen: set[int] = set()
+    for photo, weight in progress(batches(table, size), steps):
         mask = np.minimum(weight, 1)
         masked = photo * (1 - mask)
         for method in chosen:
-            if "seconds" not in scores[method.name].totals:
-                method(masked, mask)  # a network is compiled at its first call
+            if method.size and len(photo) not in seen:
+                method(masked, mask)  # a network is compiled for every new shape: not its time
             start = time.perf_counter()
             completed = method(masked, mask)
             scores[method.name].add(seconds=time.perf_counter() - start)
             for one in zip(photo, completed, weight, strict=True):
                 scores[method.name].update(*one)
+        seen.add(len(photo))
     return {name: score.result() for name, score in scores.items()}
 
 
 def picture(path: Path, chosen: Iterable[Method], table: pd.DataFrame, size: int) -> None:
-    """Draw the table's first photos: masked, every method's with its RMSE, and the truth."""
+    """Draw six of the table's photos: masked, every method's with its RMSE, and the truth."""
     from recon import metrics, plots
 
     photo, weight = next(batches(table.iloc[spread(len(table), 6)], size))
@@ -165,9 +196,13 @@ def choose(names: Iterable[str], size: int | None, data: str) -> tuple[list[Meth
     """Load methods and settle the size: what the user says, what the runs take, or the default.
 
     Raises:
-        BadInput: an unknown method, a run of another size, two of one name.
+        BadInput: no or an unknown method, a run of another size, two of one name, a tiny size.
     """
     chosen = [methods.load(name) for name in names]
+    if not chosen:
+        raise BadInput(f"--methods names none: choose from {', '.join(classical.FILLS)} and runs")
+    if size is not None and size < SMALLEST:
+        raise BadInput(f"--size {size}: must be {SMALLEST} or more")
     learned = [method for method in chosen if method.size]
     if size is None:
         size = learned[0].size if learned else default_size(data)
@@ -187,7 +222,7 @@ def evaluate(
     *,
     data: str = "safari",
     methods: tuple[str, ...] = tuple(classical.FILLS),
-    split: str = "test",
+    split: Literal["train", "val", "test"] = "test",
     size: int | None = None,
     seed: int = 0,
     out: Path | None = None,
@@ -201,7 +236,7 @@ def evaluate(
     methods
         Classical fills (mean, harmonic, telea, biharmonic) and folders of training runs.
     split
-        Which photos: train, val or test.
+        Which photos.
     size
         Height and width of the photos; 64 for safari and 256 for folders, or what a run takes.
     seed
@@ -212,7 +247,9 @@ def evaluate(
     from recon import runs
 
     chosen, size = choose(methods, size, data)
-    table = catalog.split_of(catalog.load(data, seed), split)
+    if out:
+        runs.check_free(out)
+    table = with_boxes(catalog.split_of(catalog.load(data, seed), split), seed)
     if out:
         runs.start_folder(out)
     scores = compare(chosen, table, size)

@@ -63,12 +63,27 @@ def averaged(model: keras.Model) -> Iterator[None]:
     averages = optimizer._model_variables_moving_average
     own = [ops.convert_to_numpy(variable) for variable in model.trainable_variables]
     for variable, average in zip(model.trainable_variables, averages, strict=True):
-        variable.assign(average)
+        # A copy: JAX would let both share one array, and evaluation gives its arrays away.
+        variable.assign(ops.convert_to_numpy(average))
     try:
         yield
     finally:
         for variable, value in zip(model.trainable_variables, own, strict=True):
             variable.assign(value)
+
+
+class ValidateAveraged(keras.callbacks.Callback):
+    """Validate with the averaged weights, then train on with the model's own.
+
+    Keras's `SwapEMAWeights` swaps by adding and subtracting, which rounds the weights.
+    """
+
+    def on_test_begin(self, logs=None):
+        self.block = averaged(self.model)
+        self.block.__enter__()
+
+    def on_test_end(self, logs=None):
+        self.block.__exit__(None, None, None)
 
 
 class Reseed(keras.callbacks.Callback):
@@ -97,7 +112,13 @@ class Diverged(BadInput):
 
 
 class StopAtNaN(keras.callbacks.Callback):
-    """End the run at the first loss that is no number, before anything bad is saved."""
+    """End the run at the first loss that is no number, before anything bad is saved.
+
+    A step's loss is that of the weights before it; the epoch's last step shows in validation.
+
+    Args:
+        out: the run's folder, to say which checkpoint is there.
+    """
 
     def __init__(self, out: Path):
         super().__init__()
@@ -107,13 +128,20 @@ class StopAtNaN(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        if math.isfinite(logs["loss"]):
+        self.check("loss", logs["loss"], f"at step {batch + 1}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.check("validation loss", logs.get("val_loss", 0.0), "at the end")
+
+    def check(self, name: str, value: float, when: str) -> None:
+        """Raise Diverged if a loss is no number."""
+        if math.isfinite(value):
             return
         saved = runs.checkpoints(self.out)
         kept = f"the last good weights are in {saved[-1]}" if saved else "no epoch was finished"
         raise Diverged(
-            f"the loss is {logs['loss']} at step {batch + 1} of epoch {self.epoch + 1}; {kept}; "
-            "try a lower --learning-rate, or --precision float32"
+            f"the {name} is {value} {when} of epoch {self.epoch + 1}; {kept}; "
+            "begin a new run with a lower --learning-rate, or with --precision float32"
         )
 
 

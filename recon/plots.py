@@ -52,9 +52,9 @@ def curves(path: Path, history: pd.DataFrame) -> None:
     names = [n for n in history.columns if n != "epoch" and not n.startswith("val_")]
     figure = Figure((3.2 * len(names), 2.6), layout="constrained")
     for cell, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        cell.plot(history.epoch, history[name], label="training")
+        cell.plot(history.epoch, history[name], ".-", label="training")
         if f"val_{name}" in history:
-            cell.plot(history.epoch, history[f"val_{name}"], label="validation")
+            cell.plot(history.epoch, history[f"val_{name}"], ".-", label="validation")
             cell.legend(fontsize=8)
         cell.set_title(name, fontsize=10)
         cell.set_xlabel("epoch", fontsize=8)

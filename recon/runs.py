@@ -13,6 +13,7 @@ import json
 import platform
 import tempfile
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -24,6 +25,9 @@ from recon.errors import BadInput
 
 CONFIG, HISTORY, MODEL, REPORT = "config.json", "history.csv", "model.keras", "report.json"
 CHECKPOINTS, PROGRESS, LOGS = "checkpoints", "progress", "logs"
+
+# What Keras raises for a file that is not what it should be
+DAMAGE = (OSError, ValueError, TypeError, KeyError, BadZipFile)
 
 
 def write_json(path: Path, content: dict) -> None:
@@ -43,16 +47,28 @@ def versions() -> dict[str, str]:
     }
 
 
+def check_free(out: Path) -> None:
+    """See that a folder for results is not there yet, or empty.
+
+    Raises:
+        BadInput: something is in it already, or it is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise BadInput(f"{out}: a file, not a folder; choose another --out")
+    if out.is_dir() and any(out.iterdir()):
+        begun = (out / CONFIG).is_file() and not (out / REPORT).is_file()
+        go_on = "go on with --resume, or " if begun else ""
+        raise BadInput(f"{out}: not empty; {go_on}choose another --out")
+
+
 def start_folder(out: Path) -> None:
     """Make the folder that results go to.
 
     Raises:
         BadInput: something is in it already, or it cannot be written.
     """
-    if out.is_dir() and any(out.iterdir()):
-        go_on = "go on with --resume, or " if (out / CONFIG).is_file() else ""
-        raise BadInput(f"{out}: not empty; {go_on}choose another --out")
     try:
+        check_free(out)
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             pass
@@ -65,15 +81,18 @@ def read_config(folder: str | Path) -> dict:
     """The settings of a run.
 
     Raises:
-        BadInput: no run there.
+        BadInput: no run there, or its config.json is damaged.
     """
     path = Path(folder) / CONFIG
     try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
+        config = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
         raise BadInput(f"{folder}: not a training run (it has no {CONFIG})") from None
-    except json.JSONDecodeError as error:
-        raise BadInput(f"{path}: damaged ({error})") from None
+    except ValueError as error:  # not JSON, or not even text
+        raise BadInput(f"{path}: damaged ({error}); choose another run") from None
+    if not isinstance(config, dict) or "model" not in config.get("settings", {}):
+        raise BadInput(f"{path}: holds no settings of a training run; choose another run")
+    return config
 
 
 def load_model(folder: str | Path, model: str | None = None) -> keras.Model:
@@ -97,17 +116,21 @@ def load_model(folder: str | Path, model: str | None = None) -> keras.Model:
         raise BadInput(f"{folder}: not trained to its end; finish it with --resume --out {folder}")
     try:
         return keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except DAMAGE as error:
         reason = str(error).splitlines()[0]
         raise BadInput(f"{path}: cannot be read ({reason}); train it anew") from None
 
 
 def save_checkpoint(out: Path, model: keras.Model, epoch: int) -> None:
-    """Save weights and optimiser after `epoch` epochs; the older checkpoint goes last."""
-    path = out / CHECKPOINTS / f"{epoch:05}.weights.h5"
+    """Save weights and optimiser after `epoch` epochs; the older checkpoint goes last.
+
+    The whole model, not `save_weights`: that writes HDF5 straight to the disk, and one that fills
+    up meanwhile leaves the HDF5 library broken for the rest of the process.
+    """
+    path = out / CHECKPOINTS / f"{epoch:05}.keras"
     path.parent.mkdir(exist_ok=True)
     with atomic.writing(path) as temporary:
-        model.save_weights(temporary)
+        model.save(temporary)
     for older in checkpoints(out):
         if older != path:
             older.unlink()
@@ -115,7 +138,7 @@ def save_checkpoint(out: Path, model: keras.Model, epoch: int) -> None:
 
 def checkpoints(out: Path) -> list[Path]:
     """A run's checkpoints, oldest first. Half-written ones begin with a dot and do not count."""
-    return sorted((out / CHECKPOINTS).glob("[0-9]*.weights.h5"))
+    return sorted((out / CHECKPOINTS).glob("[0-9]*.keras"))
 
 
 def load_checkpoint(out: Path, model: keras.Model) -> int:
@@ -123,13 +146,25 @@ def load_checkpoint(out: Path, model: keras.Model) -> int:
 
     Returns:
         how many epochs it has been trained; 0, and nothing loaded, where there is no checkpoint.
+
+    Raises:
+        BadInput: the checkpoint is damaged, or of another model.
     """
     saved = checkpoints(out)
     if not saved:
         return 0
-    model.optimizer.build(model.trainable_variables)  # its moments need a place to be loaded to
-    model.load_weights(saved[-1])
-    return int(saved[-1].name.split(".")[0])
+    # Weights, and the optimiser's moments, need a place to be loaded to.
+    black = np.zeros((1, model.size, model.size, 4), "float32")
+    model({"masked": black[..., :3], "mask": black[..., 3:]})
+    model.optimizer.build(model.trainable_variables)
+    try:
+        model.load_weights(saved[-1])
+    except DAMAGE as error:
+        reason = str(error).splitlines()[0]
+        raise BadInput(
+            f"{saved[-1]}: cannot be read ({reason}); begin a new run with another --out"
+        ) from None
+    return int(saved[-1].stem)
 
 
 def read_history(out: Path, epochs: int | None = None) -> pd.DataFrame:
@@ -137,7 +172,8 @@ def read_history(out: Path, epochs: int | None = None) -> pd.DataFrame:
     path = out / HISTORY
     if not path.is_file():
         return pd.DataFrame()
-    history = pd.read_csv(path, float_precision="round_trip")
+    # Python's own reading of numbers gives back every bit; pandas's faster one may not.
+    history = pd.read_csv(path, dtype=object).map(float).astype({"epoch": int})
     return history if epochs is None else history[history.epoch <= epochs]
 
 

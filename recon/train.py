@@ -2,6 +2,7 @@
 
 import math
 import shlex
+import sys
 import time
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -61,7 +62,8 @@ class Settings:
     """The adversarial loss: bce (the paper's, the default), lsgan or hinge."""
 
     precision: Precision | None = None
-    """auto (the default): mixed_bfloat16 on a GPU or a CPU with AMX, else float32."""
+    """auto (the default): mixed_bfloat16 on a GPU or a CPU with AMX, else float32; the run keeps
+    what was chosen."""
 
     seed: int | None = None
     """Decides all that is random; 0 by default."""
@@ -81,8 +83,8 @@ def check(settings: Settings) -> None:
         value = getattr(settings, name)
         if value is not None and value < 1:
             raise BadInput(f"{option(name)} {value}: must be 1 or more")
-    if not settings.learning_rate > 0:
-        raise BadInput(f"--learning-rate {settings.learning_rate}: must be more than 0")
+    if not 0 < settings.learning_rate < math.inf:
+        raise BadInput(f"--learning-rate {settings.learning_rate}: must be a number above 0")
     if not 0 <= settings.decay_from <= 1:
         raise BadInput(f"--decay-from {settings.decay_from}: must lie between 0 and 1")
     if not 0 <= settings.ema < 1:
@@ -93,6 +95,8 @@ def check(settings: Settings) -> None:
 
 def resolve(stated: Settings) -> Settings:
     """Fill in what the user left open: the defaults, then the model's recipe for the size.
+
+    What `auto` chooses is settled here too, so that a run goes on as it began.
 
     Raises:
         BadInput: an unknown model, or a number that cannot be meant.
@@ -106,23 +110,29 @@ def resolve(stated: Settings) -> Settings:
     left_open = {f.name for f in fields(stated) if getattr(stated, f.name) is None}
     settings = replace(stated, **{k: v for k, v in defaults.items() if k in left_open})
     check(settings)
-    return settings
+    return replace(settings, precision=choose_precision(settings.precision))
 
 
 def resume_settings(stated: Settings, config: dict, out: Path) -> Settings:
     """The settings of a run that is resumed; what the user states must agree with them.
 
     Raises:
-        BadInput: a setting that differs.
+        BadInput: a setting that differs, or that is not known.
     """
-    had = config["settings"]
+    try:
+        had = Settings(**config["settings"])
+    except TypeError:  # a setting that this version does not know
+        version = config.get("versions", {}).get("recon", "another version")
+        raise BadInput(f"{out}: begun by recon {version}, which has other settings") from None
     for name, value in asdict(stated).items():
-        if value is not None and value != had[name]:
+        before = getattr(had, name)
+        if value not in (None, before) and (name, value) != ("precision", "auto"):
+            how = f"without {option(name)}" if before is None else f"with {option(name)} {before}"
             raise BadInput(
-                f"{out} was begun with {option(name)} {had[name]}, not {value}: "
+                f"{out}: was begun {how}, not {value}; "
                 f"leave {option(name)} out to go on, or choose another --out"
             )
-    return Settings(**had)
+    return had
 
 
 def default_out(settings: Settings) -> Path:
@@ -137,8 +147,13 @@ def choose_precision(precision: str) -> str:
         return precision
     cpu = Path("/proc/cpuinfo")
     has_amx = cpu.exists() and "amx_bf16" in cpu.read_text()
-    has_gpu = bool(keras.distribution.list_devices("gpu"))
-    return "mixed_bfloat16" if has_amx or has_gpu else "float32"
+    return "mixed_bfloat16" if has_amx or has_gpu() else "float32"
+
+
+def has_gpu() -> bool:
+    """Whether the backend has a GPU to work on."""
+    # All devices, not list_devices("gpu"): where there is none, JAX takes that for an error.
+    return any(not name.startswith("cpu") for name in keras.distribution.list_devices())
 
 
 def photos_of(settings: Settings) -> dict[str, pd.DataFrame]:
@@ -151,6 +166,15 @@ def photos_of(settings: Settings) -> dict[str, pd.DataFrame]:
     return {split: catalog.split_of(table, split) for split in catalog.SPLITS}
 
 
+def summary(settings: Settings, splits: dict[str, pd.DataFrame]) -> str:
+    """One line: what is trained on what."""
+    counts = ", ".join(f"{len(rows):,} {split}" for split, rows in splits.items())
+    return (
+        f"{settings.model} on {settings.data} at {settings.size}×{settings.size}, "
+        f"{settings.precision}: {counts} photos"
+    )
+
+
 def begin(stated: Settings, out: Path | None, resume: bool) -> tuple[Settings, Path]:
     """Settle the settings and the folder of a run, new or resumed.
 
@@ -160,10 +184,10 @@ def begin(stated: Settings, out: Path | None, resume: bool) -> tuple[Settings, P
     if not resume:
         settings = resolve(stated)
         out = out or default_out(settings)
-        runs.start_folder(out)
+        runs.check_free(out)
         return settings, out
     out = out or default_out(resolve(stated))
-    if not (out / runs.CONFIG).is_file():
+    if not (out / runs.CONFIG).exists():
         raise BadInput(f"{out}: nothing to resume (it has no {runs.CONFIG}); leave --resume out")
     settings = resume_settings(stated, runs.read_config(out), out)
     if (out / runs.REPORT).is_file():
@@ -181,21 +205,27 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
 
     Returns:
         the trained model, with averaged weights where the settings ask for them.
+
+    Raises:
+        BadInput: the loss is no number.
+        OSError: the disk or the memory is full.
     """
-    from recon.data import pipeline  # needs TensorFlow, whatever the backend
+    import tensorflow as tf  # the pipeline needs it, whatever the backend
+
+    from recon.data import pipeline
 
     keras.utils.set_random_seed(settings.seed)
-    keras.mixed_precision.set_dtype_policy(choose_precision(settings.precision))
+    keras.mixed_precision.set_dtype_policy(settings.precision)
     size, batch_size = settings.size, settings.batch_size
     steps = settings.steps_per_epoch or math.ceil(len(splits["train"]) / batch_size)
     model = models.find(settings.model).build(size, settings.objective)
     rates = settings.learning_rate, settings.decay_from, settings.ema
     # XLA is slower than oneDNN on a CPU, and faster on everything else.
-    jit = "auto" if keras.distribution.list_devices("gpu") else keras.backend.backend() == "jax"
+    jit = "auto" if has_gpu() else keras.backend.backend() == "jax"
     model.compile(fitting.adam(*rates, settings.epochs * steps), jit_compile=jit)
     done = runs.load_checkpoint(out, model)
     if done:
-        print(f"going on after epoch {done} of {settings.epochs}")
+        print(f"going on after epoch {done} of {settings.epochs}", flush=True)
 
     watched = splits["val"].iloc[evaluate.spread(len(splits["val"]), SHOWN)]
     shown, photo = next(iter(pipeline.fixed(watched, size, SHOWN).as_numpy_iterator()))
@@ -205,30 +235,42 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
         plots.contact_sheet(path, shown["masked"], completed, photo)
 
     cache = len(splits["train"]) * pipeline.jittered(splits["train"], size) ** 2 * 3 <= CACHE
-    model.fit(
-        pipeline.training(splits["train"], size, batch_size, steps, settings.seed, done, cache),
-        steps_per_epoch=steps,
-        initial_epoch=done,
-        epochs=settings.epochs,
-        shuffle=False,  # the pipeline does
-        validation_data=pipeline.fixed(splits["val"], size, evaluate.BATCH),
-        callbacks=[
-            fitting.StopAtNaN(out),
-            fitting.Reseed(settings.seed),
-            *([keras.callbacks.SwapEMAWeights()] if settings.ema else []),
-            keras.callbacks.TensorBoard(out / runs.LOGS, write_graph=False),
-            fitting.Record(out, picture),
-        ],
-    )
+    try:
+        model.fit(
+            pipeline.training(splits["train"], size, batch_size, steps, settings.seed, done, cache),
+            steps_per_epoch=steps,
+            initial_epoch=done,
+            epochs=settings.epochs,
+            shuffle=False,  # the pipeline does
+            validation_data=pipeline.fixed(splits["val"], size, evaluate.BATCH),
+            verbose=1
+            if sys.stdout.isatty()
+            else 2,  # a bar in a terminal, a line per epoch in a log
+            callbacks=[
+                fitting.StopAtNaN(out),
+                fitting.Reseed(settings.seed),
+                fitting.ValidateAveraged(),
+                fitting.Record(out, picture),  # before TensorBoard, whose errors are TensorFlow's
+                keras.callbacks.TensorBoard(out / runs.LOGS, write_graph=False),
+            ],
+        )
+    except tf.errors.ResourceExhaustedError as error:
+        # TensorBoard's log on a full disk, or too little memory for a batch
+        raise OSError(error.message.splitlines()[0].split("}} ")[-1]) from None
     return model
 
 
 def finish(
     settings: Settings, out: Path, model: keras.Model, test: pd.DataFrame, seconds: float
 ) -> None:
-    """Save the model, compare it with the classical fills, and draw what came of it."""
+    """Save the model, compare it with the classical fills, and draw what came of it.
+
+    What is measured is the file as others will read it: in float32, whatever it was trained in.
+    """
     with atomic.writing(out / runs.MODEL) as temporary:
         model.save(temporary)
+    keras.mixed_precision.set_dtype_policy("float32")
+    model = runs.load_model(out)
     plots.curves(out / "curves.png", runs.read_history(out))
     chosen = [methods.load(name) for name in classical.FILLS]
     chosen.append(methods.learned_method(settings.model, model))
@@ -239,6 +281,11 @@ def finish(
     more = {"model": settings.model, "seconds": seconds, "parameters": model.count_params()}
     runs.write_json(out / runs.REPORT, report | more)
     print(f"{out / 'samples.png'} shows it; {out} holds all of the run")
+
+
+def how_to_resume(out: Path) -> str:
+    """What to type after an interruption."""
+    return f"go on with: python -m recon.train --out {shlex.quote(str(out))} --resume"
 
 
 def train(
@@ -259,20 +306,22 @@ def train(
     settings, out = begin(settings or Settings(), out, resume)
     splits = photos_of(settings)
     if not resume:
+        runs.start_folder(out)
         runs.write_json(
             out / runs.CONFIG, {"settings": asdict(settings), "versions": runs.versions()}
         )
-    counts = ", ".join(f"{len(rows):,} {split}" for split, rows in splits.items())
-    print(f"{settings.model} on {settings.data} at {settings.size}×{settings.size}: {counts}")
+    print(summary(settings, splits), flush=True)
     start = time.perf_counter()
     try:
         model = fit(settings, out, splits)
+        finish(settings, out, model, splits["test"], time.perf_counter() - start)
     except KeyboardInterrupt:
-        commandline.stop(
-            f"stopped; go on with: python -m recon.train --out {shlex.quote(str(out))} --resume",
-            130,
-        )
-    finish(settings, out, model, splits["test"], time.perf_counter() - start)
+        commandline.stop(f"stopped; {how_to_resume(out)}", 130)
+    except OSError as error:  # a full disk, above all
+        place, lines = error.filename or out, (error.strerror or str(error)).splitlines()
+        raise BadInput(
+            f"{place}: {lines[0].lower()}; mend that, then {how_to_resume(out)}"
+        ) from None
 
 
 if __name__ == "__main__":
