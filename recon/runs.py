@@ -11,6 +11,7 @@ curves.png  samples.png  report.json
 
 import json
 import platform
+import shlex
 import tempfile
 from pathlib import Path
 from zipfile import BadZipFile
@@ -95,6 +96,11 @@ def read_config(folder: str | Path) -> dict:
     return config
 
 
+def how_to_resume(folder: Path) -> str:
+    """What to type after an interruption."""
+    return f"go on with: python -m recon.train --out {shlex.quote(str(folder))} --resume"
+
+
 def load_model(folder: str | Path, model: str | None = None) -> keras.Model:
     """Read a run's trained model.
 
@@ -113,7 +119,7 @@ def load_model(folder: str | Path, model: str | None = None) -> keras.Model:
     models.find(name)  # its module registers the classes that the file names
     path = folder / MODEL
     if not path.is_file():
-        raise BadInput(f"{folder}: not trained to its end; finish it with --resume --out {folder}")
+        raise BadInput(f"{folder}: not trained to its end; {how_to_resume(folder)}")
     try:
         return keras.saving.load_model(path, compile=False)
     except DAMAGE as error:

@@ -1,7 +1,6 @@
 """`python -m recon.train`: photos in, a trained model out."""
 
 import math
-import shlex
 import sys
 import time
 from dataclasses import asdict, dataclass, fields, replace
@@ -283,11 +282,6 @@ def finish(
     print(f"{out / 'samples.png'} shows it; {out} holds all of the run")
 
 
-def how_to_resume(out: Path) -> str:
-    """What to type after an interruption."""
-    return f"go on with: python -m recon.train --out {shlex.quote(str(out))} --resume"
-
-
 def train(
     settings: Settings | None = None,
     *,
@@ -316,11 +310,11 @@ def train(
         model = fit(settings, out, splits)
         finish(settings, out, model, splits["test"], time.perf_counter() - start)
     except KeyboardInterrupt:
-        commandline.stop(f"stopped; {how_to_resume(out)}", 130)
+        commandline.stop(f"stopped; {runs.how_to_resume(out)}", 130)
     except OSError as error:  # a full disk, above all
         place, lines = error.filename or out, (error.strerror or str(error)).splitlines()
         raise BadInput(
-            f"{place}: {lines[0].lower()}; mend that, then {how_to_resume(out)}"
+            f"{place}: {lines[0].lower()}; mend that, then {runs.how_to_resume(out)}"
         ) from None
 
 

@@ -1,0 +1,148 @@
+"""recon.fitting: the schedule, averaged weights, and randomness that an epoch decides."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from recon import fitting
+
+
+@pytest.mark.parametrize("decay_from", [0, 0.25, 0.5, 0.9])
+def test_the_rate_is_constant_and_then_falls_to_nought_along_a_line(decay_from):
+    schedule = fitting.LinearDecay(2e-4, decay_from, 200)
+    for step in range(0, 201, 5):
+        done = step / 200
+        expected = 2e-4 if done <= decay_from else 2e-4 * (1 - done) / (1 - decay_from)
+        assert float(schedule(step)) == pytest.approx(expected, rel=1e-5, abs=1e-12)
+    assert float(schedule(300)) == 0  # past the end
+
+
+def test_the_papers_schedule():
+    """200 epochs of 10 steps: constant for 100, half of the rate left after 150."""
+    schedule = fitting.LinearDecay(2e-4, 0.5, 2000)
+    rates = [float(schedule(10 * epoch)) for epoch in (0, 99, 150, 200)]
+    assert rates == pytest.approx([2e-4, 2e-4, 1e-4, 0])
+
+
+def test_a_schedule_survives_being_saved():
+    schedule = fitting.LinearDecay(2e-4, 0.5, 2000)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
+    assert again.get_config() == schedule.get_config()
+
+
+def test_adam_is_the_papers():
+    optimizer = fitting.adam(2e-4, 1, 0, 100)
+    assert (optimizer.beta_1, optimizer.beta_2, optimizer.use_ema) == (0.5, 0.999, False)
+    assert float(optimizer.learning_rate) == pytest.approx(2e-4)
+    assert fitting.adam(2e-4, 1, 0.9, 100).ema_momentum == 0.9
+    decaying = fitting.adam(2e-4, 0.5, 0, 100)
+    decaying.build([keras.Variable(np.zeros(2))])
+    decaying.iterations.assign(75)
+    assert float(decaying.learning_rate) == pytest.approx(1e-4)
+
+
+def one_weight(ema, wrap=lambda optimizer: optimizer):
+    model = keras.Sequential([layers.Input((1,)), layers.Dense(1, use_bias=False)])
+    model.compile(wrap(fitting.adam(0.1, 1, ema, 10)), "mse")
+    return model
+
+
+@pytest.mark.parametrize("wrap", [lambda o: o, keras.optimizers.LossScaleOptimizer])
+def test_averages_stand_in_for_weights_and_give_way_again(wrap):
+    model = one_weight(0.9, wrap)
+    weight = model.trainable_variables[0]
+    seen = []
+    for _ in range(4):
+        model.train_on_batch(np.ones((1, 1)), np.ones((1, 1)) * 5)
+        seen.append(float(ops.squeeze(weight)))
+    expected = seen[0]
+    for value in seen[1:]:
+        expected = 0.9 * expected + 0.1 * value
+    with fitting.averaged(model):
+        assert float(ops.squeeze(weight)) == pytest.approx(expected, rel=1e-5)
+        assert float(ops.squeeze(weight)) != seen[-1]
+    assert float(ops.squeeze(weight)) == seen[-1]  # exactly: a swap by sums would round
+    with pytest.raises(RuntimeError), fitting.averaged(model):
+        raise RuntimeError
+    assert float(ops.squeeze(weight)) == seen[-1]  # whatever happens within
+
+
+def test_without_averages_weights_stay_what_they_are():
+    model = one_weight(0)
+    before = model.get_weights()
+    with fitting.averaged(model):
+        np.testing.assert_array_equal(model.get_weights()[0], before[0])
+
+
+def test_validation_sees_the_averages_and_training_does_not():
+    model = one_weight(0.9)
+    seen = {}
+
+    class Watch(keras.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            seen["test"] = float(ops.squeeze(self.model.trainable_variables[0]))
+
+        def on_epoch_end(self, epoch, logs=None):
+            seen["after"] = float(ops.squeeze(self.model.trainable_variables[0]))
+
+    x, y = np.ones((6, 1)), np.full((6, 1), 5.0)
+    callbacks = [fitting.ValidateAveraged(), Watch()]
+    model.fit(x, y, 1, verbose=0, validation_data=(x, y), callbacks=callbacks)
+    final = float(ops.squeeze(model.trainable_variables[0]))  # fit ends with the averages
+    assert seen["test"] == pytest.approx(final)
+    assert seen["after"] != pytest.approx(final)
+
+
+def noisy():
+    model = keras.Sequential(
+        [layers.Input((50,)), layers.Dropout(0.5), layers.GaussianNoise(1.0), layers.Dense(1)]
+    )
+    model.compile("sgd", "mse")
+    return model
+
+
+def noise_of(epoch, seed=0, spent=0):
+    """What a noisy model makes of ones at the beginning of an epoch."""
+    keras.utils.set_random_seed(3)
+    model = noisy()
+    reseed = fitting.Reseed(seed)
+    reseed.set_model(model)
+    for _ in range(spent):
+        model(np.ones((1, 50)), training=True)
+    reseed.on_epoch_begin(epoch)
+    return ops.convert_to_numpy(model(np.ones((1, 50)), training=True))
+
+
+def test_an_epochs_noise_does_not_depend_on_what_came_before():
+    np.testing.assert_array_equal(noise_of(4), noise_of(4, spent=3))
+
+
+def test_epochs_and_seeds_make_different_noise():
+    values = {float(noise_of(epoch, seed)[0, 0]) for epoch in (0, 1, 2) for seed in (0, 1, 2)}
+    assert len(values) == 9
+
+
+def test_every_generator_has_a_state_of_its_own():
+    model = noisy()
+    reseed = fitting.Reseed(0)
+    reseed.set_model(model)
+    reseed.on_epoch_begin(0)
+    states = [tuple(ops.convert_to_numpy(state)) for state in fitting.seed_states(model)]
+    assert len(states) == 2  # dropout's and the noise's
+    assert states[0] != states[1]
+
+
+def test_a_finite_loss_goes_on(tmp_path):
+    stop = fitting.StopAtNaN(tmp_path)
+    stop.on_epoch_begin(0)
+    stop.on_train_batch_end(0, {"loss": 1e30})
+    stop.on_epoch_end(0, {"loss": 1e30})
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_names_its_step(tmp_path, loss):
+    stop = fitting.StopAtNaN(tmp_path)
+    stop.on_epoch_begin(6)
+    with pytest.raises(fitting.Diverged, match=f"the loss is {loss} at step 5 of epoch 7; no epo"):
+        stop.on_train_batch_end(4, {"loss": loss})
