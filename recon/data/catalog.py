@@ -17,7 +17,7 @@ from recon.errors import BadInput
 
 SPLITS = ("train", "val", "test")
 MANIFEST = "manifest.csv"
-SAFARI = {"train": 4096, "val": 256, "test": 256}  # drawn photos in each split
+SAFARI = {"train": 3072, "val": 128, "test": 256}  # drawn photos in each split
 
 
 class Found(NamedTuple):
@@ -255,7 +255,7 @@ def _table(found: list[Found], plain: list[bool], seed: int) -> pd.DataFrame:
 
 
 def safari_table(seed: int = 0) -> pd.DataFrame:
-    """The table of the drawn photos: 4,096 train, then 256 val, then 256 test by number.
+    """The table of the drawn photos: 3,072 train, then 128 val, then 256 test by number.
 
     A photo's path is `safari:SEED:NUMBER`; `photo` draws it.
     """

@@ -9,37 +9,38 @@ def normal():
     return initializers.RandomNormal(0.0, 0.02)
 
 
-def normalisation():
-    """Batch normalisation; scales start around 1 with the paper's standard deviation 0.02.
+def normalise(kind: str = "batch"):
+    """Normalise every channel; scales start around 1 with the paper's standard deviation 0.02.
 
-    In training it uses the batch's own statistics. At test time it uses their moving average:
-    what one photo gets then does not depend on the photos beside it. (The paper's code uses the
-    batch's statistics at test time too, with one photo a batch.) A momentum of 0.9 lets the average
-    follow within some tens of steps; Keras's 0.99 would lag behind a short training.
+    - `batch`: by the batch's own statistics in training and by their moving average at test
+      time, so that what a photo gets does not depend on the photos beside it.
+    - `instance`: every photo by itself, in training and at test time. That is what the paper's
+      batch normalisation does with its one photo a batch, at test time too.
     """
-    return layers.BatchNormalization(
-        momentum=0.9, gamma_initializer=initializers.RandomNormal(1.0, 0.02)
-    )
+    start = initializers.RandomNormal(1.0, 0.02)
+    if kind == "instance":
+        return layers.GroupNormalization(-1, gamma_initializer=start)
+    return layers.BatchNormalization(gamma_initializer=start)
 
 
-def downsample(filters: int, normalise: bool = True, slope: float = 0.2):
+def downsample(filters: int, kind: str | None = "batch"):
     """Halve height and width: convolution 4×4 of stride 2, normalisation, leaky ReLU.
 
-    `(B, H, W, C)` -> `(B, H/2, W/2, filters)`
+    `(B, H, W, C)` -> `(B, H/2, W/2, filters)`; kind None leaves the normalisation out.
     """
 
     def block(x):
         x = layers.Conv2D(
-            filters, 4, 2, "same", use_bias=not normalise, kernel_initializer=normal()
+            filters, 4, 2, "same", use_bias=kind is None, kernel_initializer=normal()
         )(x)
-        if normalise:
-            x = normalisation()(x)
-        return layers.LeakyReLU(slope)(x)
+        if kind:
+            x = normalise(kind)(x)
+        return layers.LeakyReLU(0.2)(x)
 
     return block
 
 
-def upsample(filters: int, dropout: float = 0.0):
+def upsample(filters: int, kind: str = "batch", dropout: float = 0.0):
     """Double height and width: transposed convolution 4×4 of stride 2, normalisation, ReLU.
 
     `(B, H, W, C)` -> `(B, 2H, 2W, filters)`
@@ -49,7 +50,7 @@ def upsample(filters: int, dropout: float = 0.0):
         x = layers.Conv2DTranspose(
             filters, 4, 2, "same", use_bias=False, kernel_initializer=normal()
         )(x)
-        x = normalisation()(x)
+        x = normalise(kind)(x)
         if dropout:
             x = layers.Dropout(dropout)(x)
         return layers.ReLU()(x)

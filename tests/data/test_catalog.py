@@ -299,7 +299,7 @@ def test_a_row_without_a_hole_has_no_mask(flat):
 def test_the_drawn_photos():
     table = catalog.load("safari", seed=3)
     counts = table["split"].value_counts().to_dict()
-    assert counts == {"train": 4096, "val": 256, "test": 256}
+    assert counts == {"train": 3072, "val": 128, "test": 256}
     assert table["file"].is_unique
     assert table["file"].is_monotonic_increasing
     row = table[table["path"] == "safari:3:4353"].iloc[0]
