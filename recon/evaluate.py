@@ -13,7 +13,7 @@ from rich.progress import track
 from rich.table import Table
 
 from recon import boxes, classical, commandline, methods
-from recon.data import catalog, challenge
+from recon.data import catalog, challenge, safari
 from recon.errors import BadInput
 from recon.methods import Method
 
@@ -201,11 +201,15 @@ def choose(names: Iterable[str], size: int | None, data: str) -> tuple[list[Meth
     chosen = [methods.load(name) for name in names]
     if not chosen:
         raise BadInput(f"--methods names none: choose from {', '.join(classical.FILLS)} and runs")
-    if size is not None and size < SMALLEST:
-        raise BadInput(f"--size {size}: must be {SMALLEST} or more")
     learned = [method for method in chosen if method.size]
     if size is None:
         size = learned[0].size if learned else default_size(data)
+    if data == "safari" and not safari.SIZES[0] <= size <= safari.SIZES[1]:
+        raise BadInput(
+            f"--size {size}: photos are drawn from {safari.SIZES[0]} to {safari.SIZES[1]}"
+        )
+    if size < SMALLEST:
+        raise BadInput(f"--size {size}: must be {SMALLEST} or more")
     for method in learned:
         if method.size != size:
             raise BadInput(

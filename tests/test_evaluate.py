@@ -196,6 +196,7 @@ def test_a_run_is_compared_and_its_figures_are_the_reports(tiny_run, drawn_folde
         (("--methods", "magic"), "unknown method 'magic': choose from mean, harmonic, telea"),
         (("--methods", "mean", "mean"), "two methods are called mean"),
         (("--size", 8), "--size 8: must be 16 or more"),
+        (("--data", "safari", "--size", 20), "--size 20: photos are drawn from 32 to 512"),
         (("--split", "hidden"), "--split"),
         (("--data", "/nowhere"), "/nowhere: no such folder"),
     ],

@@ -4,6 +4,7 @@ import errno
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,11 +153,10 @@ def test_pix2pix_trains_and_its_generator_and_judge_both_move(drawn_folder, tmp_
     assert {"judge", "persuade", "l1", "val_rmse"} < set(columns)
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_trains(drawn_folder, tmp_path, precision, capsys):
+def test_mixed_precision_trains(drawn_folder, tmp_path, capsys):
     options = (*TINY, "--data", drawn_folder, "--epochs", 1, "--out", tmp_path / "run")
-    assert run(*options, "--precision", precision) == 0
-    assert f"32×32, {precision}: " in capsys.readouterr().out
+    assert run(*options, "--precision", "mixed_bfloat16") == 0
+    assert "32×32, mixed_bfloat16: " in capsys.readouterr().out
     assert np.isfinite(pd.read_csv(tmp_path / "run" / "history.csv")).all(axis=None)
     assert keras.config.dtype_policy().name == "float32"  # what is measured is the file,
     report = json.loads((tmp_path / "run" / "report.json").read_text())  # as others read it:
@@ -168,16 +168,12 @@ def test_mixed_precision_trains(drawn_folder, tmp_path, precision, capsys):
 # Going on
 
 
-def test_two_runs_of_the_same_settings_are_the_same_run(tiny_run, drawn_folder, tmp_path):
-    assert run(*TINY, "--data", drawn_folder, "--out", tmp_path / "again") == 0
-    assert_same_run(tiny_run, tmp_path / "again")
-
-
-@pytest.mark.parametrize("moment", [(1, 2), (2, 1), (3, 3)])
+@pytest.mark.parametrize("moment", [(1, 2), (3, 3)])
 def test_a_resumed_run_ends_as_the_uninterrupted_one(
     tiny_run, drawn_folder, tmp_path, moment, monkeypatch, capsys
 ):
-    """With dropout, normalisation, decay, averaged weights; stopped in each of the epochs."""
+    """With dropout, normalisation, decay, averaged weights; stopped before any
+    checkpoint and in the last epoch."""
     out = tmp_path / "a run"
     with monkeypatch.context() as patch:
         interrupt(patch, *moment)
@@ -356,13 +352,11 @@ def test_resume_refuses_a_config_that_makes_no_sense(tmp_path, text, told, capsy
     assert told in error_of(capsys, "--out", tmp_path, "--resume")
 
 
-def test_resume_names_a_damaged_checkpoint(drawn_folder, tmp_path, monkeypatch, capsys):
+def test_resume_names_a_damaged_checkpoint(tiny_run, tmp_path, capsys):
     out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        interrupt(patch, 2, 1)
-        run(*TINY, "--data", drawn_folder, "--out", out)
-    capsys.readouterr()
-    checkpoint = out / "checkpoints" / "00001.keras"
+    shutil.copytree(tiny_run, out)
+    (out / "report.json").unlink()  # as if it had been killed just before
+    checkpoint = out / "checkpoints" / "00003.keras"
     checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
     assert f"{checkpoint}: cannot be read" in error_of(capsys, "--out", out, "--resume")
 
