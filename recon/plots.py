@@ -58,4 +58,5 @@ def curves(path: Path, history: pd.DataFrame) -> None:
             cell.legend(fontsize=8)
         cell.set_title(name, fontsize=10)
         cell.set_xlabel("epoch", fontsize=8)
+        cell.xaxis.get_major_locator().set_params(integer=True)
     save(figure, path)
