@@ -19,8 +19,7 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-from data_tools.make_challenge import building
-from recon import commandline
+from recon import atomic, commandline
 from recon.data import photos
 from recon.errors import BadInput
 
@@ -259,7 +258,7 @@ def fetch(name: str, out: Path, /, *, mirror: str | None = None) -> None:
     file_name = PurePosixPath(wanted.url).name
     url = f"{mirror.rstrip('/')}/{file_name}" if mirror else wanted.url
     part = out.with_name(f"{name}-{file_name}.part")
-    with building(out) as folder:
+    with atomic.building(out) as folder:
         print(f"{wanted.holds}; licence: {wanted.licence}")
         if not part.exists() or part.stat().st_size != wanted.size:
             download(url, part)

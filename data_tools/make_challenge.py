@@ -1,22 +1,18 @@
 """Make a whole challenge folder from any photos: `python -m data_tools.make_challenge`."""
 
-import os
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.progress import track
 
-from recon import boxes, commandline
+from recon import atomic, boxes, commandline
 from recon.boxes import Box
 from recon.data import catalog, challenge
 from recon.errors import BadInput
+from recon.progress import progress
 
 TEST = 200  # test photos of the real challenge
 CLASSES = {"cats": "Cat", "dogs": "Dog", "elephants": "Elephant", "tigers": "Tiger"}
@@ -66,34 +62,12 @@ def named(
         class, file name such as `Cat-Train (1).png`, complete photo, boxes, one after another.
     """
     numbers: Counter[str] = Counter()
-    terminal = Console(stderr=True)
-    rows = track(table.iterrows(), f"{part} photos", len(table), console=terminal, transient=True)
+    rows = progress(table.iterrows(), f"{part} photos", len(table))
     for _, row in rows:
         kind = class_name(row["class"])
         numbers[kind] += 1
         file = f"{kind}-{part} ({numbers[kind]}).png"
         yield kind, file, catalog.photo(row, size), pair_of(row, size, seed)
-
-
-@contextmanager
-def building(out: Path) -> Iterator[Path]:
-    """Give a new folder beside `out`, which becomes `out` if the block ends well, else goes.
-
-    Raises:
-        BadInput: `out` is there and not an empty folder, or cannot be made.
-    """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BadInput(f"{out}: not an empty folder; name a new one")
-    temporary = out.with_name(f".{os.getpid()}-{out.name}")
-    try:
-        temporary.mkdir(parents=True)
-    except OSError as error:
-        raise BadInput(f"{out}: cannot be made ({error.strerror}); name another") from None
-    try:
-        yield temporary
-        os.replace(temporary, out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def make_challenge(
@@ -122,7 +96,7 @@ def make_challenge(
     """
     if size < 1:
         raise BadInput(f"--size {size}: a photo has at least 1 pixel")
-    with building(out.absolute()) as folder:
+    with atomic.building(out.absolute()) as folder:
         table = catalog.load(photos, seed)
         tests = choose(catalog.split_of(table, "test"), test, seed)
         train = table[table["split"].isin(["train", "val"])]

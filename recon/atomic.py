@@ -1,9 +1,12 @@
-"""Files appear whole or not at all: written beside their place, then renamed."""
+"""Files and folders appear whole or not at all: made beside their place, then renamed."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from recon.errors import BadInput
 
 
 @contextmanager
@@ -24,3 +27,24 @@ def writing(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def building(out: Path) -> Iterator[Path]:
+    """Give a new folder beside `out`, which becomes `out` if the block ends well, else goes.
+
+    Raises:
+        BadInput: `out` is there and not an empty folder, or cannot be made.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BadInput(f"{out}: not an empty folder; name a new one")
+    temporary = out.with_name(f".{os.getpid()}-{out.name}")
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise BadInput(f"{out}: cannot be made ({error.strerror}); name another") from None
+    try:
+        yield temporary
+        os.replace(temporary, out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

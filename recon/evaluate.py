@@ -8,14 +8,13 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from recon import boxes, classical, commandline, methods
 from recon.data import catalog, challenge, safari
 from recon.errors import BadInput
 from recon.methods import Method
+from recon.progress import progress
 
 SAFARI_SIZE = 64
 SMALLEST = 16  # SSIM's window is 11 pixels wide
@@ -77,19 +76,6 @@ def batches(table: pd.DataFrame, size: int) -> Iterator[tuple[np.ndarray, np.nda
         yield photo, np.stack([catalog.coverage(row, size) for row in some])
 
 
-def progress(items: Iterable, steps: int) -> Iterable:
-    """Show a bar while items are taken, if a terminal is there to show it."""
-    terminal = Console(stderr=True)
-    return track(
-        items,
-        "evaluating",
-        steps,
-        console=terminal,
-        transient=True,
-        disable=not terminal.is_terminal,  # in a log it would be an empty line
-    )
-
-
 def with_boxes(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     """The table with boxes for photos that have no hole of their own: training photos.
 
@@ -124,7 +110,7 @@ def compare(
     scores = {method.name: Scores() for method in chosen}
     steps = -(-len(table) // BATCH)
     seen: set[int] = set()
-    for photo, weight in progress(batches(table, size), steps):
+    for photo, weight in progress(batches(table, size), "evaluating", steps):
         mask = np.minimum(weight, 1)
         masked = photo * (1 - mask)
         for method in chosen:

@@ -2,6 +2,7 @@
 
 import importlib.abc
 import importlib.machinery
+import logging
 import os
 import sys
 import tempfile
@@ -61,5 +62,6 @@ class QuietTensorFlow(importlib.abc.MetaPathFinder):
 def install() -> None:
     """Quieten TensorFlow, now and in the processes that this one starts."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # advice on retracing, for example
     if "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, QuietTensorFlow())

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from recon import boxes, commandline, methods, restore
 from recon.boxes import Box
 from recon.data import challenge, photos
 from recon.errors import BadInput
+from recon.progress import progress
 
 BATCH = 16  # photos completed at once
 
@@ -106,15 +105,7 @@ def submit(
     for file, _ in info:  # an unreadable photo is noticed before any work is done
         photos.inspect(folder / file)
     fill = methods.load(method)
-    terminal = Console(stderr=True)
-    items = track(
-        completed(fill, folder, info),
-        "completing",
-        len(info),
-        console=terminal,
-        transient=True,
-        disable=not terminal.is_terminal,  # in a log it would be an empty line
-    )
+    items = progress(completed(fill, folder, info), "completing", len(info))
     challenge.write_submission(out, items, channels, values)
     rows = sum(3 * box.height * box.width for _, pair in info for box in pair)
     print(

@@ -242,9 +242,7 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
             epochs=settings.epochs,
             shuffle=False,  # the pipeline does
             validation_data=pipeline.fixed(splits["val"], size, evaluate.BATCH),
-            verbose=1
-            if sys.stdout.isatty()
-            else 2,  # a bar in a terminal, a line per epoch in a log
+            verbose=1 if sys.stdout.isatty() else 2,  # a bar; in a log, a line per epoch
             callbacks=[
                 fitting.StopAtNaN(out),
                 fitting.Reseed(settings.seed),

@@ -3,6 +3,7 @@
 import pytest
 
 from recon import atomic
+from recon.errors import BadInput
 
 
 def test_the_file_appears_whole(tmp_path):
@@ -30,3 +31,28 @@ def test_a_full_disk_keeps_the_older_file_and_leaves_no_half(tmp_path):
         save()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_appears_whole(tmp_path):
+    with atomic.building(tmp_path / "out") as folder:
+        (folder / "a").write_text("a")
+        assert not (tmp_path / "out").exists()
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["a"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_fails_leaves_nothing(tmp_path):
+    def build():
+        with atomic.building(tmp_path / "out") as folder:
+            (folder / "a").write_text("a")
+            raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        build()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_empty_is_refused(tmp_path):
+    (tmp_path / "a").write_text("a")
+    with pytest.raises(BadInput, match="not an empty folder"), atomic.building(tmp_path):
+        pass

@@ -16,6 +16,7 @@ from tensorflow.random import experimental as keys
 
 from recon import boxes
 from recon.data import catalog, photos
+from recon.progress import progress
 
 if keras.backend.backend() != "tensorflow":  # the GPU is the network's; TensorFlow would fill it
     with suppress(RuntimeError):  # TensorFlow runs already: whoever started it has chosen
@@ -27,7 +28,8 @@ JITTER = 286 / 256  # pix2pix, section 3.3: resize to 286×286, crop back to 256
 def load(table: pd.DataFrame, size: int) -> np.ndarray:
     """Read, or draw, all photos of a table: uint8 `(N, size, size, 3)`."""
     with ThreadPoolExecutor() as pool:  # Pillow and NumPy let go of Python's lock
-        return np.stack(list(pool.map(lambda row: catalog.photo(row, size), table.itertuples())))
+        photos_in_order = pool.map(lambda row: catalog.photo(row, size), table.itertuples())
+        return np.stack(list(progress(photos_in_order, "reading photos", len(table))))
 
 
 def jittered(table: pd.DataFrame, size: int) -> int:

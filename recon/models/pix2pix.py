@@ -169,7 +169,8 @@ class Pix2Pix(keras.Model):
         return self.get_metrics_result()
 
     def get_config(self):
-        return {**super().get_config(), **self.settings}
+        # No dtype: whoever loads the model says in which precision it works.
+        return {"name": self.name, **self.settings}
 
 
 def recipe(size: int) -> dict:

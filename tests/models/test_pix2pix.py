@@ -225,3 +225,18 @@ def test_it_learns_two_photos_by_heart():
 def test_an_unknown_objective_is_refused():
     with pytest.raises(ValueError, match="bce, lsgan, hinge"):
         pix2pix.Pix2Pix(32, filters=2, judge_filters=2, objective="wgan")
+
+
+def test_trained_in_16_bits_it_is_read_in_the_readers_precision(tmp_path):
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = pix2pix.Pix2Pix(32, filters=4, judge_filters=4)
+        assert model.generator.layers[-2].compute_dtype == "bfloat16"
+        inputs, _ = batch(32)
+        assert model(tensors(inputs)).dtype == "float32"  # a guess is float32 always
+        model.save(tmp_path / "model.keras")
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    policies = {layer.compute_dtype for layer in (loaded, *loaded.generator.layers)}
+    assert policies == {"float32"}
