@@ -91,9 +91,11 @@ def window_around(box: Box, size: int, shape: tuple[int, int]) -> Box:
     """Choose the square window through which a network sees a hole.
 
     Its side is such that the hole takes the share it had in training, at least `size` pixels
-    (known surroundings cost nothing there) and at most the photo's longer side. It lies on the
-    photo, with the hole as near to its middle as the edges allow; where the photo is narrower
-    than the window, the window begins at the edge and reaches over the other one.
+    (known surroundings cost nothing there) and at most the photo's longer side. If half as much
+    again takes in the photo's whole shorter side, it does: networks learn from whole photos, and
+    know where in a photo a head is. The window lies on the photo, with the hole as near to its
+    middle as the edges allow; where the photo is narrower than the window, the window begins at
+    the edge and reaches over the other one.
 
     Args:
         box: the hole, in pixels of the photo.
@@ -102,7 +104,8 @@ def window_around(box: Box, size: int, shape: tuple[int, int]) -> Box:
     """
     longer = max(box.height, box.width)
     wanted = size if longer <= boxes.side(size) else math.ceil(longer / SHARE)
-    side = min(wanted, max(shape))
+    whole = min(shape)
+    side = whole if wanted < whole <= 1.5 * wanted else min(wanted, max(shape))
     row, column = (
         max(0, min(start + length // 2 - side // 2, limit - side))
         for start, length, limit in zip(box[:2], box[2:], shape, strict=True)

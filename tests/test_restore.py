@@ -96,6 +96,8 @@ def test_cut_leaves_no_gap_and_no_overlap():
         (Box(58, 27), (256, 256), Box(0, 0, 256, 256)),
         # a smaller photo is enlarged rather than mirrored
         (Box(5, 5, 20, 20), (100, 90), Box(0, 0, 100, 100)),
+        # nearly the whole of the shorter side: then all of it
+        (Box(150, 300), (300, 451), Box(0, 151, 300, 300)),
         # never larger than the photo's longer side
         (Box(100, 100, 300, 300), (500, 600), Box(0, 0, 600, 600)),
     ],
@@ -210,8 +212,8 @@ def test_a_challenge_photo_goes_through_the_network_once():
 
 def test_pieces_go_on_from_what_is_filled_already():
     painter = Painter(32)
-    mask = rasterise([Box(20, 0, 2, 60)], (40, 60))
-    restore.complete(painter, np.zeros((40, 60, 3), "uint8"), mask)
+    mask = rasterise([Box(20, 0, 2, 60)], 60)
+    restore.complete(painter, np.zeros((60, 60, 3), "uint8"), mask)
     first, *_, last = painter.seen
     assert not first[0].any()  # black surroundings
     painted = (last[0] == (TEAL / 255).astype("float32")).all(axis=-1)
@@ -229,8 +231,8 @@ def test_a_narrow_photo_is_mirrored():
 
 
 def test_a_large_hole_is_shrunk_and_its_window_enlarged_again():
-    ramp = np.zeros((320, 320, 3), "uint8") + np.linspace(20, 200, 320).astype("uint8")[:, None]
-    mask = rasterise([Box(110, 100, 90, 90)], 320)
+    ramp = np.zeros((500, 500, 3), "uint8") + np.linspace(20, 200, 500).astype("uint8")[:, None]
+    mask = rasterise([Box(110, 100, 90, 90)], 500)
 
     class Truth(Painter):  # knows the ramp at its own size
         def __call__(self, masked, mask):
@@ -242,7 +244,7 @@ def test_a_large_hole_is_shrunk_and_its_window_enlarged_again():
             np.testing.assert_allclose(masked, (small * (1 - mask[0]))[None], atol=0.012)
             return np.where(mask > 0, small, masked)
 
-    window = restore.window_around(Box(110, 100, 90, 90), 64, (320, 320))
+    window = restore.window_around(Box(110, 100, 90, 90), 64, (500, 500))
     assert window == Box(1, 0, 308, 308)
     completed = restore.complete(Truth(64), ramp, mask)
     assert np.abs(completed.astype(int) - ramp).max() <= 2
