@@ -215,8 +215,12 @@ def test_a_run_stopped_between_its_last_epoch_and_its_report(
 
 
 def process(*arguments, **environment):
-    """`python -m recon.train` as a process, with the tiny model in its list."""
+    """`python -m recon.train` as a process, with the tiny model in its list.
+
+    It listens to Ctrl-C even if these tests run in the background, where a shell turns that off.
+    """
     code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "import recon; from recon import commandline, models; models.MODELS['tiny'] = 'tiny_model';"
         "from recon.train import train; commandline.run(train)"
     )
