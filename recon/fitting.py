@@ -1,6 +1,8 @@
 """What `fit` needs beside a model: the optimiser, and callbacks that make a run resumable."""
 
 import math
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -143,6 +145,42 @@ class StopAtNaN(keras.callbacks.Callback):
             f"the {name} is {value} {when} of epoch {self.epoch + 1}; {kept}; "
             "begin a new run with a lower --learning-rate, or with --precision float32"
         )
+
+
+class StopAtCtrlC(keras.callbacks.Callback):
+    """End the run between two steps when the user presses Ctrl-C, within `with`.
+
+    Left to itself, Python raises KeyboardInterrupt wherever it happens to be; inside one of
+    TensorFlow's calls back into Python that is lost, or ends the process. A second Ctrl-C does not
+    wait for the step.
+    """
+
+    def __enter__(self):
+        self.asked = False
+        self.before = signal.getsignal(signal.SIGINT)
+        # Other handlers have their reasons (in the background Ctrl-C is ignored), and only the
+        # main thread may set one.
+        self.ours = (
+            self.before is signal.default_int_handler
+            and threading.current_thread() is threading.main_thread()
+        )
+        if self.ours:
+            signal.signal(signal.SIGINT, self.ask)
+        return self
+
+    def __exit__(self, *error):
+        if self.ours:
+            signal.signal(signal.SIGINT, self.before)
+
+    def ask(self, *_):
+        self.asked = True
+        signal.signal(signal.SIGINT, self.before)
+
+    def stop_if_asked(self, *_, **__):
+        if self.asked:
+            raise KeyboardInterrupt
+
+    on_train_batch_end = on_test_batch_end = stop_if_asked
 
 
 class Record(keras.callbacks.Callback):

@@ -235,22 +235,27 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
 
     cache = len(splits["train"]) * pipeline.jittered(splits["train"], size) ** 2 * 3 <= CACHE
     try:
-        model.fit(
-            pipeline.training(splits["train"], size, batch_size, steps, settings.seed, done, cache),
-            steps_per_epoch=steps,
-            initial_epoch=done,
-            epochs=settings.epochs,
-            shuffle=False,  # the pipeline does
-            validation_data=pipeline.fixed(splits["val"], size, evaluate.BATCH),
-            verbose=1 if sys.stdout.isatty() else 2,  # a bar; in a log, a line per epoch
-            callbacks=[
-                fitting.StopAtNaN(out),
-                fitting.Reseed(settings.seed),
-                fitting.ValidateAveraged(),
-                fitting.Record(out, picture),  # before TensorBoard, whose errors are TensorFlow's
-                keras.callbacks.TensorBoard(out / runs.LOGS, write_graph=False),
-            ],
-        )
+        with fitting.StopAtCtrlC() as stop_at_ctrl_c:
+            model.fit(
+                pipeline.training(
+                    splits["train"], size, batch_size, steps, settings.seed, done, cache
+                ),
+                steps_per_epoch=steps,
+                initial_epoch=done,
+                epochs=settings.epochs,
+                shuffle=False,  # the pipeline does
+                validation_data=pipeline.fixed(splits["val"], size, evaluate.BATCH),
+                verbose=1 if sys.stdout.isatty() else 2,  # a bar; in a log, a line per epoch
+                callbacks=[
+                    stop_at_ctrl_c,
+                    fitting.StopAtNaN(out),
+                    fitting.Reseed(settings.seed),
+                    fitting.ValidateAveraged(),
+                    # before TensorBoard, whose errors are TensorFlow's
+                    fitting.Record(out, picture),
+                    keras.callbacks.TensorBoard(out / runs.LOGS, write_graph=False),
+                ],
+            )
     except tf.errors.ResourceExhaustedError as error:
         # TensorBoard's log on a full disk, or too little memory for a batch
         raise OSError(error.message.splitlines()[0].split("}} ")[-1]) from None

@@ -1,5 +1,7 @@
 """recon.fitting: the schedule, averaged weights, and randomness that an epoch decides."""
 
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -146,3 +148,23 @@ def test_a_loss_that_is_no_number_names_its_step(tmp_path, loss):
     stop.on_epoch_begin(6)
     with pytest.raises(fitting.Diverged, match=f"the loss is {loss} at step 5 of epoch 7; no epo"):
         stop.on_train_batch_end(4, {"loss": loss})
+
+
+def test_ctrl_c_waits_for_the_step_and_a_second_one_does_not():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with fitting.StopAtCtrlC() as stop:
+            stop.on_train_batch_end(0, {})
+            signal.raise_signal(signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                stop.on_train_batch_end(1, {})
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does in the background
+        with fitting.StopAtCtrlC() as stop:
+            signal.raise_signal(signal.SIGINT)
+            stop.on_train_batch_end(0, {})
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
