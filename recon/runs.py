@@ -152,10 +152,13 @@ def load_checkpoint(out: Path, model: keras.Model) -> int:
 
     Returns:
         how many epochs it has been trained; 0, and nothing loaded, where there is no checkpoint.
+        What a killed run left half-written is removed.
 
     Raises:
         BadInput: the checkpoint is damaged, or of another model.
     """
+    for half in (out / CHECKPOINTS).glob(".*.keras"):
+        half.unlink()
     saved = checkpoints(out)
     if not saved:
         return 0

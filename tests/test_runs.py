@@ -94,5 +94,12 @@ def test_half_written_checkpoints_do_not_count(tmp_path):
     assert [path.name for path in runs.checkpoints(tmp_path)] == ["00002.keras", "00010.keras"]
 
 
+def test_what_a_killed_run_left_half_written_goes_when_it_is_resumed(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / ".77-00001.keras").write_bytes(b"half")
+    assert runs.load_checkpoint(tmp_path, model=None) == 0  # no whole one: nothing to load
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
 def test_versions_name_what_figures_depend_on():
     assert set(runs.versions()) == {"recon", "python", "keras", "backend", "numpy"}
