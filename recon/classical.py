@@ -68,8 +68,9 @@ def harmonic(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
     Solved exactly by a sparse factorisation, once for all channels. The membrane has no bump of
     its own (maximum principle: every value lies between the smallest and the largest on the
-    hole's border) and continues a linear ramp exactly. A photo with no known pixel at all has no
-    such solution and comes back as it is.
+    hole's border) and continues a linear ramp exactly, unless the hole touches the photo's edge,
+    across which it has no slope. A photo with no known pixel at all has no such solution and comes
+    back as it is.
     """
     hole = mask[..., 0] > 0
     if not hole.any() or hole.all():

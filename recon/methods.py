@@ -21,7 +21,6 @@ class Method:
     name: str
     complete: Callable[[np.ndarray, np.ndarray], np.ndarray]
     size: int | None = None  # the one side a network takes; None: any height and width
-    parameters: int = 0
 
     def __call__(self, masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return self.complete(masked, mask)
@@ -44,7 +43,7 @@ def learned_method(name: str, model) -> Method:
         guess = model.predict_on_batch({"masked": masked, "mask": mask})
         return classical.paste(masked, mask, guess)
 
-    return Method(name, complete, model.size, model.count_params())
+    return Method(name, complete, model.size)
 
 
 def load(name: str) -> Method:

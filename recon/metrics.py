@@ -16,6 +16,7 @@ def complete(masked, mask, guess):
 
     Returns:
         `(B, H, W, 3)`; a selection and not a sum, so that known pixels come back bit for bit.
+        (`classical.paste` does this to NumPy arrays, without Keras.)
     """
     return ops.where(mask > 0, guess, masked)
 

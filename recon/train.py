@@ -194,6 +194,16 @@ def begin(stated: Settings, out: Path | None, resume: bool) -> tuple[Settings, P
     return settings, out
 
 
+def compiled(settings: Settings, steps: int) -> keras.Model:
+    """Build the model and give it its optimiser, for a training of so many steps."""
+    model = models.find(settings.model).build(settings.size, settings.objective)
+    rates = settings.learning_rate, settings.decay_from, settings.ema
+    # XLA is slower than oneDNN on a CPU, and faster on everything else.
+    jit = "auto" if has_gpu() else keras.backend.backend() == "jax"
+    model.compile(fitting.adam(*rates, steps), jit_compile=jit)
+    return model
+
+
 def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras.Model:
     """Train from the last checkpoint, or from the start, to the last epoch.
 
@@ -217,11 +227,7 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
     keras.mixed_precision.set_dtype_policy(settings.precision)
     size, batch_size = settings.size, settings.batch_size
     steps = settings.steps_per_epoch or math.ceil(len(splits["train"]) / batch_size)
-    model = models.find(settings.model).build(size, settings.objective)
-    rates = settings.learning_rate, settings.decay_from, settings.ema
-    # XLA is slower than oneDNN on a CPU, and faster on everything else.
-    jit = "auto" if has_gpu() else keras.backend.backend() == "jax"
-    model.compile(fitting.adam(*rates, settings.epochs * steps), jit_compile=jit)
+    model = compiled(settings, settings.epochs * steps)
     done = runs.load_checkpoint(out, model)
     if done:
         print(f"going on after epoch {done} of {settings.epochs}", flush=True)

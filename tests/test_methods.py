@@ -37,7 +37,7 @@ def network():
 def test_a_fill_completes_a_batch_photo_by_photo(name, batch):
     masked, mask = batch
     method = methods.load(name)
-    assert (method.name, method.size, method.parameters) == (name, None, 0)
+    assert (method.name, method.size) == (name, None)
     completed = method(masked, mask)
     assert completed.shape == (3, 12, 12, 3)
     assert completed.dtype == np.float32
@@ -52,7 +52,7 @@ def test_a_fill_completes_a_batch_photo_by_photo(name, batch):
 def test_a_network_sees_photo_and_mask_and_known_pixels_are_pasted_back(network, batch):
     masked, mask = batch
     method = methods.learned_method("mine", network)
-    assert (method.name, method.size, method.parameters) == ("mine", 12, 15)
+    assert (method.name, method.size) == ("mine", 12)
     completed = method(masked, mask)
     assert completed.dtype == np.float32
     missing = mask[..., 0] == 1
