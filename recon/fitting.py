@@ -3,6 +3,7 @@
 import math
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,18 +39,21 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         return {"start": self.start, "decay_from": self.decay_from, "steps": self.steps}
 
 
-def adam(rate: float, decay_from: float, ema: float, steps: int) -> keras.optimizers.Adam:
-    """Adam as pix2pix sets it (section 3.3): β₁ = 0.5, β₂ = 0.999.
+def adam(
+    rate: float, beta_1: float, decay_from: float, ema: float, steps: int
+) -> keras.optimizers.Adam:
+    """Adam with β₂ = 0.999, a rate that may fall, and a moving average of the weights.
 
     Args:
         rate: learning rate at the start.
+        beta_1: momentum of the gradient's mean; GANs take 0.5 (Radford et al., 2016, section 4).
         decay_from: part of the training after which it falls; 1 keeps it.
         ema: momentum of a moving average of the weights; 0 keeps none.
         steps: steps of the whole training.
     """
     return keras.optimizers.Adam(
         rate if decay_from == 1 else LinearDecay(rate, decay_from, steps),
-        beta_1=0.5,
+        beta_1=beta_1,
         use_ema=ema > 0,
         ema_momentum=ema or 0.99,  # not used without use_ema, but Keras wants it below 1
     )
@@ -181,6 +185,26 @@ class StopAtCtrlC(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
     on_train_batch_end = on_test_batch_end = stop_if_asked
+
+
+class Clock(keras.callbacks.Callback):
+    """Keep count of the seconds of a training, over all the sessions it takes, in clock.json."""
+
+    def __init__(self, out: Path):
+        super().__init__()
+        self.out = out
+
+    def on_train_begin(self, logs=None):
+        before = runs.read_clock(self.out)
+        self.start = {
+            "seconds": time.perf_counter() - before["seconds"],
+            "cpu_seconds": time.process_time() - before["cpu_seconds"],
+        }
+
+    def on_epoch_end(self, epoch, logs=None):
+        now = {"seconds": time.perf_counter(), "cpu_seconds": time.process_time()}
+        clock = {name: now[name] - start for name, start in self.start.items()}
+        runs.write_json(self.out / runs.CLOCK, clock)
 
 
 class Record(keras.callbacks.Callback):

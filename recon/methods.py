@@ -37,9 +37,14 @@ def classical_method(name: str) -> Method:
 
 
 def learned_method(name: str, model) -> Method:
-    """A network's guess with the known pixels pasted back."""
+    """A network's guess with the known pixels pasted back.
+
+    A model whose completion is more than one call has a `complete(masked, mask)` of its own.
+    """
 
     def complete(masked, mask):
+        if hasattr(model, "complete"):
+            return classical.paste(masked, mask, model.complete(masked, mask))
         guess = model.predict_on_batch({"masked": masked, "mask": mask})
         return classical.paste(masked, mask, guess)
 

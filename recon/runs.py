@@ -2,6 +2,7 @@
 
 config.json       the settings, and the versions that ran
 history.csv       a row per epoch
+clock.json        seconds of training so far, on the wall and of the processors
 logs/             the same for TensorBoard
 progress/         a picture of the same validation photos after every epoch
 checkpoints/      the last epoch's weights, optimiser moments included
@@ -25,6 +26,7 @@ from recon import atomic, models
 from recon.errors import BadInput
 
 CONFIG, HISTORY, MODEL, REPORT = "config.json", "history.csv", "model.keras", "report.json"
+CLOCK = "clock.json"
 CHECKPOINTS, PROGRESS, LOGS = "checkpoints", "progress", "logs"
 
 # What Keras raises for a file that is not what it should be
@@ -174,6 +176,17 @@ def load_checkpoint(out: Path, model: keras.Model) -> int:
             f"{saved[-1]}: cannot be read ({reason}); begin a new run with another --out"
         ) from None
     return int(saved[-1].stem)
+
+
+def read_clock(out: Path) -> dict[str, float]:
+    """Seconds of training so far, of all sessions of a run: on the wall, and of the processors."""
+    try:
+        clock = json.loads((out / CLOCK).read_text())
+        return {name: float(clock[name]) for name in ("seconds", "cpu_seconds")}
+    except FileNotFoundError:
+        return {"seconds": 0.0, "cpu_seconds": 0.0}
+    except (ValueError, KeyError, TypeError):
+        raise BadInput(f"{out / CLOCK}: damaged; remove it to go on, counting from 0") from None
 
 
 def read_history(out: Path, epochs: int | None = None) -> pd.DataFrame:

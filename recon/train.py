@@ -2,12 +2,12 @@
 
 import math
 import sys
-import time
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import keras
+import numpy as np
 import pandas as pd
 from cyclopts import Parameter
 
@@ -31,13 +31,13 @@ class Settings:
     """
 
     model: str | None = None
-    """Which model: pix2pix (the default)."""
+    """Which model: pix2pix (the default), unet, bilstm, cyclegan or dcgan."""
 
     data: str | None = None
     """`safari`, the drawn photos (the default), or a folder of photos."""
 
     size: int | None = None
-    """Height and width: a power of two from 32 to 512; 64 for safari, 256 for folders."""
+    """Height and width; 64 for safari, 256 for folders. Which ones a model takes differs."""
 
     epochs: int | None = None
     """How many epochs."""
@@ -51,6 +51,9 @@ class Settings:
     learning_rate: float | None = None
     """Adam's learning rate at the start."""
 
+    beta_1: float | None = None
+    """Adam's β₁, the momentum of the gradient's mean."""
+
     decay_from: float | None = None
     """Part of the training, 0 to 1, after which the learning rate falls linearly to 0; 1: never."""
 
@@ -58,7 +61,7 @@ class Settings:
     """Momentum of a moving average of the weights, such as 0.999, used in the end; 0: none."""
 
     objective: Objective | None = None
-    """The adversarial loss: bce (the paper's, the default), lsgan or hinge."""
+    """The adversarial loss, for models that have one: bce, lsgan or hinge."""
 
     precision: Precision | None = None
     """auto (the default): mixed_bfloat16 on a GPU or a CPU with AMX, else float32; the run keeps
@@ -75,15 +78,14 @@ def option(name: str) -> str:
 
 def check(settings: Settings) -> None:
     """Raise BadInput for numbers that cannot be meant."""
-    size = settings.size
-    if not (32 <= size <= 512 and size & (size - 1) == 0):
-        raise BadInput(f"--size {size}: must be a power of two from 32 to 512")
     for name in ("epochs", "steps_per_epoch", "batch_size"):
         value = getattr(settings, name)
         if value is not None and value < 1:
             raise BadInput(f"{option(name)} {value}: must be 1 or more")
     if not 0 < settings.learning_rate < math.inf:
         raise BadInput(f"--learning-rate {settings.learning_rate}: must be a number above 0")
+    if not 0 <= settings.beta_1 < 1:
+        raise BadInput(f"--beta-1 {settings.beta_1}: must be 0 or more and less than 1")
     if not 0 <= settings.decay_from <= 1:
         raise BadInput(f"--decay-from {settings.decay_from}: must lie between 0 and 1")
     if not 0 <= settings.ema < 1:
@@ -102,9 +104,19 @@ def resolve(stated: Settings) -> Settings:
     """
     data = stated.data or "safari"
     model = stated.model or "pix2pix"
-    recipe = models.find(model).recipe
+    module = models.find(model)
     size = evaluate.default_size(data) if stated.size is None else stated.size
-    defaults = {"precision": "auto", "seed": 0, **recipe(size)}
+    if size not in module.SIZES:
+        sizes = ", ".join(map(str, module.SIZES))
+        raise BadInput(f"--size {size}: {model} takes photos of {sizes} pixels; choose one")
+    if getattr(module, "EVEN_BATCH", False) and (stated.batch_size or 2) % 2:
+        raise BadInput(f"--batch-size {stated.batch_size}: {model} takes an even number of photos")
+    recipe = module.recipe(size)
+    if stated.objective and "objective" not in recipe:
+        raise BadInput(
+            f"--objective {stated.objective}: {model} has no adversarial loss; leave it out"
+        )
+    defaults = {"precision": "auto", "seed": 0, **recipe}
     defaults |= {"model": model, "data": data, "size": size}
     left_open = {f.name for f in fields(stated) if getattr(stated, f.name) is None}
     settings = replace(stated, **{k: v for k, v in defaults.items() if k in left_open})
@@ -196,8 +208,9 @@ def begin(stated: Settings, out: Path | None, resume: bool) -> tuple[Settings, P
 
 def compiled(settings: Settings, steps: int) -> keras.Model:
     """Build the model and give it its optimiser, for a training of so many steps."""
-    model = models.find(settings.model).build(settings.size, settings.objective)
-    rates = settings.learning_rate, settings.decay_from, settings.ema
+    build = models.find(settings.model).build
+    model = build(settings.size, *([settings.objective] if settings.objective else []))
+    rates = settings.learning_rate, settings.beta_1, settings.decay_from, settings.ema
     # XLA is slower than oneDNN on a CPU, and faster on everything else.
     jit = "auto" if has_gpu() else keras.backend.backend() == "jax"
     model.compile(fitting.adam(*rates, steps), jit_compile=jit)
@@ -236,6 +249,9 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
     shown, photo = next(iter(pipeline.fixed(watched, size, SHOWN).as_numpy_iterator()))
 
     def picture(path: Path) -> None:
+        if hasattr(model, "samples"):  # it draws from nothing, whatever is masked
+            plots.contact_sheet(path, *np.split(model.samples(4 * SHOWN), 4))
+            return
         completed = methods.learned_method("", model)(shown["masked"], shown["mask"])
         plots.contact_sheet(path, shown["masked"], completed, photo)
 
@@ -257,6 +273,7 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
                     fitting.StopAtNaN(out),
                     fitting.Reseed(settings.seed),
                     fitting.ValidateAveraged(),
+                    fitting.Clock(out),
                     # before TensorBoard, whose errors are TensorFlow's
                     fitting.Record(out, picture),
                     keras.callbacks.TensorBoard(out / runs.LOGS, write_graph=False),
@@ -268,9 +285,7 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
     return model
 
 
-def finish(
-    settings: Settings, out: Path, model: keras.Model, test: pd.DataFrame, seconds: float
-) -> None:
+def finish(settings: Settings, out: Path, model: keras.Model, test: pd.DataFrame) -> None:
     """Save the model, compare it with the classical fills, and draw what came of it.
 
     What is measured is the file as others will read it: in float32, whatever it was trained in.
@@ -286,7 +301,7 @@ def finish(
     evaluate.picture(out / "samples.png", chosen, test, settings.size)
     evaluate.print_table(scores, evaluate.title(settings.data, "test", len(test), settings.size))
     report = evaluate.report(settings.data, settings.size, "test", len(test), scores)
-    more = {"model": settings.model, "seconds": seconds, "parameters": model.count_params()}
+    more = {"model": settings.model, "parameters": model.count_params(), **runs.read_clock(out)}
     runs.write_json(out / runs.REPORT, report | more)
     print(f"{out / 'samples.png'} shows it; {out} holds all of the run")
 
@@ -314,10 +329,9 @@ def train(
             out / runs.CONFIG, {"settings": asdict(settings), "versions": runs.versions()}
         )
     print(summary(settings, splits), flush=True)
-    start = time.perf_counter()
     try:
         model = fit(settings, out, splits)
-        finish(settings, out, model, splits["test"], time.perf_counter() - start)
+        finish(settings, out, model, splits["test"])
     except KeyboardInterrupt:
         commandline.stop(f"stopped; {runs.how_to_resume(out)}", 130)
     except OSError as error:  # a full disk, above all

@@ -73,7 +73,7 @@ def interrupt(monkeypatch, epoch, step):
 def test_a_run_holds_all_that_the_module_says(tiny_run):
     names = {path.name for path in tiny_run.iterdir()}
     assert names == {
-        *("config.json", "history.csv", "logs", "progress", "checkpoints"),
+        *("config.json", "history.csv", "clock.json", "logs", "progress", "checkpoints"),
         *("model.keras", "curves.png", "samples.png", "report.json"),
     }
     progress = sorted(path.name for path in (tiny_run / "progress").iterdir())
@@ -99,6 +99,7 @@ def test_config_says_how_to_run_it_again(tiny_run, drawn_folder):
         "steps_per_epoch": 3,
         "batch_size": 2,
         "learning_rate": 1e-2,
+        "beta_1": 0.5,
         "decay_from": 0.5,
         "ema": 0.9,
         "objective": "bce",
@@ -112,7 +113,7 @@ def test_the_report_has_the_keys_that_were_promised(tiny_run, drawn_folder):
     report = json.loads((tiny_run / "report.json").read_text())
     assert set(report) == {
         *("data", "size", "split", "photos", "methods"),
-        *("model", "seconds", "parameters"),
+        *("model", "seconds", "cpu_seconds", "parameters"),
     }
     assert (report["data"], report["size"], report["split"]) == (str(drawn_folder), 32, "test")
     assert report["photos"] == len(catalog.split_of(catalog.read(drawn_folder), "test"))
@@ -457,16 +458,17 @@ def test_a_file_that_cannot_be_written_to_its_end_leaves_nothing(
 @pytest.mark.parametrize(
     ("option", "value", "told"),
     [
-        ("--size", 48, "--size 48: must be a power of two from 32 to 512"),
-        ("--size", 16, "--size 16: must be a power of two from 32 to 512"),
-        ("--size", 1024, "--size 1024: must be a power of two"),
-        ("--size", 0, "--size 0: must be a power of two"),
+        ("--size", 48, "pix2pix takes photos of 32, 64, 128, 256, 512 pixels; choose"),
+        ("--size", 16, "--size 16: pix2pix takes photos of 32, 64,"),
+        ("--size", 1024, "--size 1024: pix2pix takes photos of 32, 64,"),
+        ("--size", 0, "--size 0: pix2pix takes photos of 32, 64,"),
         ("--epochs", 0, "--epochs 0: must be 1 or more"),
         ("--steps-per-epoch", -1, "--steps-per-epoch -1: must be 1 or more"),
         ("--batch-size", 0, "--batch-size 0: must be 1 or more"),
         ("--learning-rate", -0.1, "--learning-rate -0.1: must be a number above 0"),
         ("--learning-rate", "nan", "--learning-rate nan: must be a number above 0"),
         ("--learning-rate", "inf", "--learning-rate inf: must be a number above 0"),
+        ("--beta-1", 1, "--beta-1 1.0: must be 0 or more and less than 1"),
         ("--decay-from", 1.5, "--decay-from 1.5: must lie between 0 and 1"),
         ("--ema", 1, "--ema 1.0: must be 0 or more and less than 1"),
         ("--seed", -1, "--seed -1: must be a whole number from 0 to 2147483647"),

@@ -40,11 +40,15 @@ class Tiny(keras.Model):
         return {**super().get_config(), "size": self.size}
 
 
+SIZES = (32, 64, 256)
+
+
 def recipe(size):
     return {
         "epochs": 3,
         "batch_size": 2,
         "learning_rate": 1e-2,
+        "beta_1": 0.5,
         "decay_from": 0.5,
         "ema": 0.9,
         "objective": "bce",

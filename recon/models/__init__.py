@@ -1,7 +1,8 @@
 """The networks: one file per model, and the list of their names.
 
-A model's module has two functions: `recipe(size)`, the settings that train it well at a size, and
-`build(size, objective)`, the model, not yet trained.
+A model's module has `SIZES`, the sides of the photos it takes, and two functions: `recipe(size)`,
+the settings that train it well at a size, and `build(size)`, the model, not yet trained. One with
+an adversarial loss names its `objective` in the recipe, and is built by `build(size, objective)`.
 """
 
 import importlib
@@ -10,7 +11,7 @@ from types import ModuleType
 from recon.errors import BadInput
 
 # name on the command line -> its module, loaded on demand: listing names starts no Keras
-MODELS = {"pix2pix": "recon.models.pix2pix"}
+MODELS = {name: f"recon.models.{name}" for name in ("pix2pix",)}
 
 
 def find(name: str) -> ModuleType:

@@ -1,7 +1,15 @@
 """Layers that several models share, with pix2pix's settings (Isola et al., 2017, appendix 6)."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import initializers, layers, ops
+
+
+def check_size(size: int, sizes: Sequence[int]) -> None:
+    """Raise a ValueError for a side that a network does not take; it would round it silently."""
+    if size not in sizes:
+        raise ValueError(f"size {size}: must be one of {', '.join(map(str, sizes))}")
 
 
 def normal():
@@ -54,6 +62,27 @@ def upsample(filters: int, kind: str = "batch", dropout: float = 0.0):
         if dropout:
             x = layers.Dropout(dropout)(x)
         return layers.ReLU()(x)
+
+    return block
+
+
+def patches(filters: int, kind: str = "batch"):
+    """Score every patch of 70×70 pixels: the PatchGAN's layers, up to its logits in float32.
+
+    `(B, S, S, C)` -> `(B, S/8 - 2, S/8 - 2, 1)`; `filters` after the first convolution.
+    """
+
+    def block(x):  # shapes as at size 256 with 64 filters
+        x = downsample(filters, None)(x)  # (B, 128, 128, 64)
+        x = downsample(filters * 2, kind)(x)  # (B, 64, 64, 128)
+        x = downsample(filters * 4, kind)(x)  # (B, 32, 32, 256)
+        x = layers.ZeroPadding2D()(x)  # (B, 34, 34, 256)
+        x = layers.Conv2D(filters * 8, 4, use_bias=False, kernel_initializer=normal())(x)
+        x = normalise(kind)(x)  # (B, 31, 31, 512)
+        x = layers.LeakyReLU(0.2)(x)
+        x = layers.ZeroPadding2D()(x)  # (B, 33, 33, 512)
+        x = layers.Conv2D(1, 4, kernel_initializer=normal())(x)  # (B, 30, 30, 1)
+        return layers.Activation("linear", dtype="float32")(x)  # losses in float32 always
 
     return block
 

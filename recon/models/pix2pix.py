@@ -12,6 +12,8 @@ from recon import losses, metrics
 from recon.models import blocks
 from recon.models.adversarial import call_frozen
 
+SIZES = (32, 64, 128, 256, 512)
+
 
 def generator(
     size: int = 256,
@@ -32,7 +34,11 @@ def generator(
     Returns:
         model `{"masked" (B, S, S, 3), "mask" (B, S, S, 1)} -> guess (B, S, S, 3)` in [0, 1];
         54.4 M weights at 256 with the paper's 64 to 512 channels.
+
+    Raises:
+        ValueError: another size.
     """
+    blocks.check_size(size, SIZES)
     masked = layers.Input((size, size, 3), name="masked")
     mask = layers.Input((size, size, 1), name="mask")
     x = blocks.ToSigned()(masked, mask)  # (B, S, S, 4)
@@ -73,18 +79,7 @@ def discriminator(size: int = 256, filters: int = 64, kind: str = "batch") -> ke
     masked = layers.Input((size, size, 3), name="masked")
     mask = layers.Input((size, size, 1), name="mask")
     x = layers.Concatenate()([2 * photo - 1, blocks.ToSigned()(masked, mask)])  # (B, S, S, 7)
-
-    # shapes as at size 256 with 64 filters
-    x = blocks.downsample(filters, None)(x)  # (B, 128, 128, 64)
-    x = blocks.downsample(filters * 2, kind)(x)  # (B, 64, 64, 128)
-    x = blocks.downsample(filters * 4, kind)(x)  # (B, 32, 32, 256)
-    x = layers.ZeroPadding2D()(x)  # (B, 34, 34, 256)
-    x = layers.Conv2D(filters * 8, 4, use_bias=False, kernel_initializer=blocks.normal())(x)
-    x = blocks.normalise(kind)(x)  # (B, 31, 31, 512)
-    x = layers.LeakyReLU(0.2)(x)
-    x = layers.ZeroPadding2D()(x)  # (B, 33, 33, 512)
-    x = layers.Conv2D(1, 4, kernel_initializer=blocks.normal())(x)  # (B, 30, 30, 1)
-    logits = layers.Activation("linear", dtype="float32")(x)  # losses in float32 always
+    logits = blocks.patches(filters, kind)(x)
     return keras.Model([photo, masked, mask], logits, name="discriminator")
 
 
@@ -178,6 +173,7 @@ def recipe(size: int) -> dict:
         "epochs": 200,
         "batch_size": 1,
         "learning_rate": 2e-4,
+        "beta_1": 0.5,
         "decay_from": 0.5,
         "ema": 0.0,
         "objective": "bce",
