@@ -112,14 +112,18 @@ def decode(path: tf.Tensor, plain: tf.Tensor, size: int) -> tf.Tensor:
 def epoch_order(count: int, steps: int, batch_size: int, key: tf.Tensor) -> tf.Tensor:
     """Draw the order of an epoch: shuffle after shuffle of all photos, as many as it needs.
 
+    Every shuffle is cut to whole batches, so that no batch holds a photo twice; what is cut off
+    differs from shuffle to shuffle. With fewer photos than a batch, repeats cannot be avoided.
+
     Returns:
-        int32 `(steps * batch_size,)`: indices; no photo comes again before all others have come.
+        int32 `(steps * batch_size,)`: indices; within the batches of one shuffle every photo comes
+        at most once.
     """
     wanted = steps * batch_size
-    passes = -(-wanted // count)
+    used = count - count % batch_size or count  # of one shuffle
     shuffles = [
-        keys.stateless_shuffle(tf.range(count), keys.stateless_fold_in(key, number))
-        for number in range(passes)
+        keys.stateless_shuffle(tf.range(count), keys.stateless_fold_in(key, number))[:used]
+        for number in range(-(-wanted // used))
     ]
     return tf.concat(shuffles, axis=0)[:wanted]
 

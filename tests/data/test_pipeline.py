@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from recon import boxes
@@ -166,10 +168,49 @@ def test_seed_one_epoch_nought_is_not_seed_nought_epoch_one(table):
 
 
 def test_no_photo_comes_again_before_all_others_have_come(table, recognise):
-    seen = [recognise(photo)[0] for photo in take(table, steps=12, batch_size=3)[2]]
+    seen = [recognise(photo)[0] for photo in take(table, steps=6, batch_size=5)[2]]
     for start in (0, 10, 20):
         assert sorted(seen[start : start + 10]) == list(range(10))
     assert seen[:10] != seen[10:20]
+
+
+def order(count, steps, batch_size, seed=0):
+    """The order of an epoch, `(steps, batch_size)`."""
+    drawn = pipeline.epoch_order(count, steps, batch_size, tf.constant([seed, 1]))
+    return drawn.numpy().reshape(steps, batch_size)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 20), st.integers(1, 12), st.integers(0, 15), st.integers(0, 9))
+def test_no_batch_holds_a_photo_twice(batch_size, steps, more, seed):
+    count = batch_size + more
+    drawn = order(count, steps, batch_size, seed)
+    assert drawn.min() >= 0
+    assert drawn.max() < count
+    in_a_shuffle = count // batch_size  # batches
+    for start in range(0, steps, in_a_shuffle):
+        whole = drawn[start : start + in_a_shuffle].ravel()
+        assert len(set(whole)) == len(whole)
+
+
+def test_a_photo_that_is_cut_off_one_shuffle_comes_in_others():
+    drawn = order(10, 60, 3)
+    left_out = [set(range(10)) - set(drawn[n : n + 3].ravel()) for n in range(0, 60, 3)]
+    assert {len(photos) for photos in left_out} == {1}
+    assert len(set.union(*left_out)) > 5  # of 20 drawn
+    np.testing.assert_array_equal(np.unique(drawn), np.arange(10))
+
+
+def test_an_epoch_of_whole_batches_is_shuffles_of_all_photos_as_they_are():
+    key = tf.constant([4, 2])
+    shuffles = [
+        tf.random.experimental.stateless_shuffle(
+            tf.range(12), tf.random.experimental.stateless_fold_in(key, number)
+        )
+        for number in range(2)
+    ]
+    drawn = pipeline.epoch_order(12, 5, 4, key)
+    np.testing.assert_array_equal(drawn, np.concatenate(shuffles)[:20])
 
 
 def test_a_photo_that_comes_twice_in_an_epoch_is_cut_and_masked_anew(table):
