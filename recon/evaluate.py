@@ -1,7 +1,7 @@
 """`python -m recon.evaluate`: compare methods on the same photos and boxes."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from recon import boxes, classical, commandline, methods
+from recon import boxes, classical, commandline, methods, restore
 from recon.data import catalog, challenge, safari
 from recon.errors import BadInput
 from recon.methods import Method
@@ -57,12 +57,12 @@ class Scores:
 
     def result(self) -> dict[str, float]:
         total = self.totals
+        means = ("psnr", "ssim", "lpips")  # over photos; LPIPS where it is measured
         return {
             "rmse": (total["squared"] / total["count"]) ** 0.5,
             "rmse_minmax": (total["rescaled"] / total["count"]) ** 0.5,
             "mae": total["absolute"] / total["count"],
-            "psnr": total["psnr"] / total["photos"],
-            "ssim": total["ssim"] / total["photos"],
+            **{name: total[name] / total["photos"] for name in means if name in total},
             "ms_per_photo": 1000 * total["seconds"] / total["photos"],
         }
 
@@ -90,7 +90,10 @@ def with_boxes(table: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def compare(
-    chosen: Iterable[Method], table: pd.DataFrame, size: int
+    chosen: Iterable[Method],
+    table: pd.DataFrame,
+    size: int,
+    lpips: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Complete every photo of a table with every method, on the same boxes.
 
@@ -98,50 +101,56 @@ def compare(
     in two boxes twice. So a submission's score and this RMSE are the same number.
 
     Args:
-        chosen: the methods.
+        chosen: the methods; a network of another size sees the photos through windows.
         table: complete photos with boxes or masks: rows of a catalog.
         size: height and width of the photos.
+        lpips: the distance of `recon.perceptual`, where it is to be measured.
 
     Returns:
-        name -> rmse, rmse_minmax, mae (all three in the boxes, photos in [0, 1]), psnr (dB) and
-        ssim (of the whole completed photo, mean over photos), ms_per_photo.
+        name -> rmse, rmse_minmax, mae (all three in the boxes, photos in [0, 1]), psnr (dB), ssim
+        and lpips (of the whole completed photo, mean over photos), ms_per_photo.
     """
     chosen = list(chosen)
     scores = {method.name: Scores() for method in chosen}
     steps = -(-len(table) // BATCH)
-    seen: set[int] = set()
+    seen: set[tuple[str, int]] = set()
     for photo, weight in progress(batches(table, size), "evaluating", steps):
         mask = np.minimum(weight, 1)
         masked = photo * (1 - mask)
         for method in chosen:
-            if method.size and len(photo) not in seen:
-                method(masked, mask)  # a network is compiled for every new shape: not its time
+            complete = restore.at_any_size(method)
+            together = len(photo) if method.size == size else 1  # windows come one by one
+            if method.size and (method.name, together) not in seen:
+                # A network is compiled for every new shape: that is not its time.
+                complete(masked[:together], mask[:together])
+                seen.add((method.name, together))
             start = time.perf_counter()
-            completed = method(masked, mask)
+            completed = complete(masked, mask)
             scores[method.name].add(seconds=time.perf_counter() - start)
             for one in zip(photo, completed, weight, strict=True):
                 scores[method.name].update(*one)
-        seen.add(len(photo))
+            if lpips:
+                scores[method.name].add(lpips=lpips(photo, completed).sum())
     return {name: score.result() for name, score in scores.items()}
 
 
 def picture(path: Path, chosen: Iterable[Method], table: pd.DataFrame, size: int) -> None:
-    """Draw six of the table's photos: masked, every method's with its RMSE, and the truth."""
+    """Draw at most six of the table's photos: masked, every method's with its RMSE, the truth."""
     from recon import metrics, plots
 
     photo, weight = next(batches(table.iloc[spread(len(table), 6)], size))
     mask = np.minimum(weight, 1)
     masked = photo * (1 - mask)
-    columns, captions = {"masked": masked}, {}
+    columns, errors = {"masked": masked}, {}
     for method in chosen:
-        columns[method.name] = method(masked, mask)
-        errors = [
+        columns[method.name] = restore.at_any_size(method)(masked, mask)
+        sums = [
             metrics.squared_error(*one)
             for one in zip(photo, columns[method.name], weight, strict=True)
         ]
-        captions[method.name] = [f"RMSE {float(e / n) ** 0.5:.3f}" for e, n in errors]
+        errors[method.name] = [float(e / n) ** 0.5 for e, n in sums]
     columns["truth"] = photo
-    plots.comparison(path, columns, captions)
+    plots.comparison(path, columns, errors)
 
 
 def spread(count: int, wanted: int) -> list[int]:
@@ -179,29 +188,23 @@ def report(data: str, size: int, split: str, photos: int, scores: dict) -> dict:
 
 
 def choose(names: Iterable[str], size: int | None, data: str) -> tuple[list[Method], int]:
-    """Load methods and settle the size: what the user says, what the runs take, or the default.
+    """Load methods and settle the size: what the user says, the largest run's, or the default.
 
     Raises:
-        BadInput: no or an unknown method, a run of another size, two of one name, a tiny size.
+        BadInput: no or an unknown method, two of one name, a size that cannot be meant.
     """
     chosen = [methods.load(name) for name in names]
     if not chosen:
         raise BadInput(f"--methods names none: choose from {', '.join(classical.FILLS)} and runs")
-    learned = [method for method in chosen if method.size]
     if size is None:
-        size = learned[0].size if learned else default_size(data)
+        sizes = [method.size for method in chosen if method.size]
+        size = max(sizes, default=default_size(data))
     if data == "safari" and not safari.SIZES[0] <= size <= safari.SIZES[1]:
         raise BadInput(
             f"--size {size}: photos are drawn from {safari.SIZES[0]} to {safari.SIZES[1]}"
         )
     if size < SMALLEST:
         raise BadInput(f"--size {size}: must be {SMALLEST} or more")
-    for method in learned:
-        if method.size != size:
-            raise BadInput(
-                f"{method.name} was trained at size {method.size}, not {size}: "
-                f"say --size {method.size}, or leave that run out"
-            )
     for number, method in enumerate(chosen):
         if method.name in [other.name for other in chosen[:number]]:
             raise BadInput(f"two methods are called {method.name}: leave one out of --methods")
@@ -224,11 +227,13 @@ def evaluate(
     data
         `safari`, the drawn photos, or a folder of photos.
     methods
-        Classical fills (mean, harmonic, telea, biharmonic) and folders of training runs.
+        Classical fills (mean, harmonic, telea, biharmonic) and folders of training runs. A run of
+        another size than the photos' sees them through windows, as in recon.restore.
     split
         Which photos.
     size
-        Height and width of the photos; 64 for safari and 256 for folders, or what a run takes.
+        Height and width of the photos; by default the largest run's, or 64 for safari and 256
+        for folders.
     seed
         Chooses splits and boxes where the data has none.
     out

@@ -15,29 +15,35 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, whole or not at all, without touching the user's pyplot."""
     FigureCanvasAgg(figure)
     with atomic.writing(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
+        figure.savefig(temporary, dpi=150, format="png")
 
 
-def comparison(path: Path, columns: dict[str, np.ndarray], captions: dict[str, list[str]]) -> None:
-    """Draw photos in rows and methods in columns, a caption under each picture.
+def comparison(path: Path, columns: dict[str, np.ndarray], errors: dict[str, list[float]]) -> None:
+    """Draw photos in rows and methods in columns, the RMSE under each, a row's lowest in bold.
 
     Args:
         path: where the PNG goes.
         columns: title -> photos `(N, H, W, 3)` in [0, 1], the same N everywhere.
-        captions: title -> N texts; a column without captions has none.
+        errors: title -> N RMSEs; a column without them, such as the truth, has none.
     """
     count = len(next(iter(columns.values())))
-    figure = Figure((1.5 * len(columns), 1.75 * count), layout="constrained")
+    figure = Figure((1.1 * len(columns), 1.3 * count), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.03, wspace=0, hspace=0)
     axes = figure.subplots(count, len(columns), squeeze=False)
     for column, (title, pictures) in enumerate(columns.items()):
-        axes[0, column].set_title(title, fontsize=10)
+        axes[0, column].set_title(title, fontsize=11)
         for row in range(count):
             cell = axes[row, column]
             cell.imshow(np.clip(pictures[row], 0, 1), interpolation="nearest")
             cell.set(xticks=[], yticks=[])
             cell.spines[:].set_visible(False)
-            if title in captions:
-                cell.set_xlabel(captions[title][row], fontsize=8)
+            if title in errors:
+                lowest = min(values[row] for values in errors.values())
+                weight = "bold" if errors[title][row] == lowest else "normal"
+                caption = f"{errors[title][row]:.3f}"
+                cell.set_xlabel(caption, fontsize=10, fontweight=weight, labelpad=2)
+            elif column == 0:
+                cell.set_xlabel("RMSE", fontsize=10, labelpad=2)
     save(figure, path)
 
 

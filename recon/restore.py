@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy import ndimage
 
-from recon import boxes, commandline, methods
+from recon import boxes, classical, commandline, methods
 from recon.atomic import writing
 from recon.boxes import Box
 from recon.data import photos
@@ -242,6 +242,26 @@ def complete(method: methods.Method, photo: np.ndarray, mask: np.ndarray) -> np.
     factor = max(1, math.sqrt(missing.sum() / LARGEST))
     shape = tuple(max(1, int(side / factor)) for side in missing.shape)
     return np.where(missing[..., None], complete_at(method, photo, missing, shape), photo)
+
+
+def at_any_size(method: methods.Method) -> methods.Method:
+    """A method for photos of any one size: what a network does not take it sees through windows.
+
+    At a network's own size its values stay as they are; through windows they have 8 bits, as
+    `complete` gives them. Comparing, submitting and restoring thus complete a photo alike.
+    """
+    if method.size is None:
+        return method
+
+    def complete_all(masked, mask):
+        if masked.shape[1:3] == (method.size, method.size):
+            return method(masked, mask)
+        photo = np.round(masked * 255).astype("uint8")
+        pairs = zip(photo, mask, strict=True)
+        guess = np.stack([complete(method, *pair) for pair in pairs]).astype("float32") / 255
+        return classical.paste(masked, mask, guess)
+
+    return methods.Method(method.name, complete_all)
 
 
 # Files ------------------------------------------------------------------------------------------

@@ -30,32 +30,12 @@ def check_out(out: Path) -> None:
         raise BadInput(f"--out {out}: cannot be written ({reason}); choose another") from None
 
 
-def complete(method: methods.Method, photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Complete photos of one size with a method of any.
-
-    At the method's own size its values stay as they are: rounded to 8 bits, a submission would
-    score otherwise than `recon.evaluate` says. A network of another size looks at each photo
-    through windows, as in `recon.restore`, in 8 bits.
-
-    Args:
-        method: a classical fill or a trained network.
-        photo: uint8 `(B, S, S, 3)`; what it holds in the boxes is not looked at.
-        mask: float32 `(B, S, S, 1)`, 1 = missing.
-
-    Returns:
-        `(B, S, S, 3)` in [0, 1]; known pixels are the photo's.
-    """
-    if method.size in (None, photo.shape[1]):
-        masked = photo.astype("float32") / 255 * (1 - mask)
-        return method(masked, mask)
-    pairs = zip(photo, mask, strict=True)
-    return np.stack([restore.complete(method, *pair) for pair in pairs]) / 255
-
-
 def completed(
     method: methods.Method, folder: Path, info: challenge.Info
 ) -> Iterator[tuple[str, tuple[Box, Box], np.ndarray]]:
-    """Complete a challenge's test photos, some at a time.
+    """Complete a challenge's test photos, some at a time, as `recon.evaluate` does.
+
+    Values are the method's own: rounded to 8 bits, a submission would score otherwise.
 
     Args:
         method: what completes them.
@@ -65,11 +45,13 @@ def completed(
     Returns:
         file name, boxes and completed photo `(S, S, 3)` in [0, 1], one after another.
     """
+    method = restore.at_any_size(method)
     for start in range(0, len(info), BATCH):
         some = info[start : start + BATCH]
         photo = np.stack([photos.read(folder / file) for file, _ in some])
         mask = np.stack([boxes.rasterise(pair, photo.shape[1]) for _, pair in some])
-        for (file, pair), one in zip(some, complete(method, photo, mask), strict=True):
+        masked = photo.astype("float32") / 255 * (1 - mask)
+        for (file, pair), one in zip(some, method(masked, mask), strict=True):
             yield file, pair, one
 
 

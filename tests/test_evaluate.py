@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from skimage.metrics import structural_similarity
 
-from recon import boxes, classical, commandline, evaluate, methods
+from recon import boxes, classical, commandline, evaluate, methods, restore
 from recon.boxes import Box
 from recon.data import catalog, photos
 from recon.errors import BadInput
@@ -138,6 +138,26 @@ def test_a_network_is_compiled_outside_the_time_that_is_measured(table):
     assert shapes == {"network": [16, 16, 2, 2], "fill": [16, 2]}
 
 
+def test_windows_come_one_by_one_and_are_compiled_once(table):
+    """The first photo is completed once before the clock starts, and all of them on it."""
+    seen = []
+
+    def complete(masked, mask):
+        seen.append(masked.shape)
+        return classical.paste(masked, mask, masked)
+
+    some = table.iloc[:3]
+    evaluate.compare([Method("network", complete, 16)], some, SIZE)
+    alone = []
+    for photo, weight in evaluate.batches(some, SIZE):
+        for one, mask in zip(photo, np.minimum(weight, 1), strict=True):
+            before = len(seen)
+            restore.complete(Method("network", complete, 16), (one * 255).astype("uint8"), mask)
+            alone.append(len(seen) - before)
+    assert set(seen) == {(1, 16, 16, 3)}
+    assert len(seen) - sum(alone) == alone[0] + sum(alone)
+
+
 def test_training_photos_get_boxes_that_stay(drawn_folder):
     train = catalog.split_of(catalog.read(drawn_folder), "train")
     boxed = evaluate.with_boxes(train, seed=5)
@@ -208,9 +228,27 @@ def test_what_cannot_be_meant_is_one_line(drawn_folder, tmp_path, arguments, tol
     assert not out.exists()
 
 
-def test_a_run_of_another_size_says_which(tiny_run, drawn_folder, capsys):
-    told = error_of(capsys, "--data", drawn_folder, "--methods", tiny_run, "--size", 64)
-    assert "tiny was trained at size 32, not 64: say --size 32" in told
+def test_a_run_of_another_size_is_measured_as_restore_completes(tiny_run, drawn_folder, tmp_path):
+    out = tmp_path / "results"
+    options = ("--data", drawn_folder, "--methods", tiny_run, "--size", 48, "--out", out)
+    assert run(*options) == 0
+    tiny = methods.load(str(tiny_run))
+    squares = []
+    for row in catalog.split_of(catalog.read(drawn_folder), "test").itertuples():
+        photo, weight = catalog.photo(row, 48), catalog.coverage(row, 48)
+        restored = restore.complete(tiny, photo, np.minimum(weight, 1))
+        for value, truth, count in zip(restored, photo, weight, strict=True):
+            squares += list(np.repeat(value / 255 - truth / 255, count[:, 0].astype(int), 0) ** 2)
+    figures = json.loads((out / "report.json").read_text())["methods"]["tiny"]
+    assert figures["rmse"] == pytest.approx(np.mean(squares) ** 0.5, rel=1e-5)
+
+
+def test_photos_are_as_large_as_the_largest_run_wants(monkeypatch):
+    sizes = {"small": 32, "large": 96, "mean": None}
+    monkeypatch.setattr(methods, "load", lambda name: Method(name, None, sizes[name]))
+    assert evaluate.choose(["small", "large", "mean"], None, "photos")[1] == 96
+    assert evaluate.choose(["large", "small"], 40, "photos")[1] == 40
+    assert evaluate.choose(["small", "mean"], None, "safari")[1] == 32
 
 
 def test_an_unfinished_run_says_how_to_finish_it(tiny_run, drawn_folder, tmp_path, capsys):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from recon import commandline, restore
+from recon import commandline, methods, restore
 from recon.boxes import Box, coverage, rasterise
 from recon.data import photos
 from recon.errors import BadInput
@@ -248,6 +248,41 @@ def test_a_large_hole_is_shrunk_and_its_window_enlarged_again():
     assert window == Box(1, 0, 308, 308)
     completed = restore.complete(Truth(64), ramp, mask)
     assert np.abs(completed.astype(int) - ramp).max() <= 2
+
+
+def test_at_any_size_a_network_of_the_photos_size_answers_itself():
+    seen = []
+
+    def complete(masked, mask):
+        seen.append(len(masked))
+        return np.where(mask > 0, np.float32(0.1234567), masked)  # none of 8 bits
+
+    photo = np.stack([noise(20, 20), noise(20, 20, 1)]).astype("float32") / 255
+    mask = np.stack([rasterise([Box(3, 4, 8, 5)], 20)] * 2)
+    completed = restore.at_any_size(methods.Method("own", complete, 20))(photo * (1 - mask), mask)
+    np.testing.assert_array_equal(completed, np.where(mask > 0, np.float32(0.1234567), photo))
+    assert seen == [2]  # both at once, not through windows
+
+
+def test_at_any_size_a_network_of_another_size_sees_each_photo_through_windows():
+    painter = Painter(16)
+    method = restore.at_any_size(painter)
+    assert (method.name, method.size) == ("painter", None)
+    pixels = np.stack([noise(40, 40, seed) for seed in range(3)])
+    mask = np.stack([rasterise([Box(3 * n, 4, 8, 5), Box(25, n, 6, 6)], 40) for n in range(3)])
+    photo = pixels.astype("float32") / 255
+    completed = method(photo * (1 - mask), mask)
+    assert completed.dtype == np.float32
+    for number in range(3):
+        expected = restore.complete(painter, pixels[number], mask[number])
+        np.testing.assert_array_equal(completed[number], expected.astype("float32") / 255)
+    known = mask[..., 0] == 0
+    np.testing.assert_array_equal(completed[known], photo[known])
+
+
+def test_at_any_size_a_fill_is_itself():
+    fill = methods.load("harmonic")
+    assert restore.at_any_size(fill) is fill
 
 
 def test_a_classical_fill_with_too_many_missing_pixels_works_on_a_copy(monkeypatch):

@@ -59,6 +59,23 @@ def paint(colour):
 # The score is evaluate's
 
 
+@pytest.mark.parametrize(("values", "figure"), [("scaled", "rmse"), ("minmax", "rmse_minmax")])
+def test_a_network_of_another_size_scores_as_evaluate_says(
+    made, tmp_path, monkeypatch, values, figure
+):
+    def complete(masked, mask):  # each window in the mean of what is known in it
+        mean = masked.sum((1, 2), keepdims=True) / (1 - mask).sum((1, 2), keepdims=True)
+        return classical.paste(masked, mask, mean)
+
+    network = methods.Method("small", complete, size=16)
+    use(monkeypatch, network)
+    out = tmp_path / "submission.csv"
+    submit(data=made, method="a run", out=out, values=values)
+    score = challenge.score(out, made, made / "Testing_Truth", values=values)
+    figures = evaluate.compare([network], complete_photos(made), SIZE)["small"]
+    assert score == pytest.approx(figures[figure], abs=5e-7)
+
+
 @pytest.mark.parametrize("channels", ["bgr", "rgb"])
 @pytest.mark.parametrize(("values", "figure"), [("scaled", "rmse"), ("minmax", "rmse_minmax")])
 @pytest.mark.parametrize("name", ["mean", "harmonic"])
@@ -110,7 +127,7 @@ def test_a_network_of_another_size_looks_through_windows(made, tmp_path, monkeyp
     for file, pair in challenge.testing(made)[1]:
         masked = photos.read(made / "Testing_Data" / file)
         restored = restore.complete(network, masked, rasterise(pair, SIZE))
-        items.append((file, pair, restored / 255))
+        items.append((file, pair, restored.astype("float32") / 255))
     challenge.write_submission(tmp_path / "expected.csv", items, values="scaled")
     assert out.read_bytes() == (tmp_path / "expected.csv").read_bytes()
 
