@@ -138,6 +138,11 @@ def test_a_guess_is_a_photo_out_of_fresh_noise():
     assert np.abs(first - second).max() > 0
 
 
+def test_its_noise_is_reseeded_with_every_epoch(trained):
+    model, _, _ = trained
+    assert model.noise.state in fitting.seed_states(model)
+
+
 def test_a_step_moves_every_weight_of_both_players(trained):
     model, before, _ = trained
     for variable, old in zip(model.trainable_variables, before, strict=True):
