@@ -9,6 +9,9 @@ from keras import layers, ops
 from recon import methods
 from recon.models import bilstm
 
+# One step is not worth a graph of TensorFlow's; JAX without its compiler scans at a snail's pace.
+EAGER = keras.backend.backend() == "tensorflow"
+
 
 def batch(size, count=2, seed=0):
     """Photos with a hole each: what the pipeline gives."""
@@ -28,7 +31,7 @@ def small():
     """A narrow model of one training step, and its weights before."""
     keras.utils.set_random_seed(0)
     model = bilstm.BiLSTM(32, hidden=4)
-    model.compile(keras.optimizers.Adam(1e-3), run_eagerly=True)  # one step: not worth a graph
+    model.compile(keras.optimizers.Adam(1e-3), run_eagerly=EAGER)
     before = [ops.convert_to_numpy(v) for v in model.trainable_variables]
     inputs, photo = batch(32)
     model.fit(inputs, photo, batch_size=2, verbose=0)
@@ -262,7 +265,7 @@ def test_trained_in_16_bits_it_is_read_in_the_readers_precision(tmp_path):
     try:
         model = bilstm.BiLSTM(32, hidden=2)
         inputs, photo = batch(32)
-        model.compile(keras.optimizers.Adam(1e-3), run_eagerly=True)
+        model.compile(keras.optimizers.Adam(1e-3), run_eagerly=EAGER)
         model.fit(inputs, photo, batch_size=2, verbose=0)
         assert model(inputs).dtype == "float32"  # a guess is float32 always
         model.save(tmp_path / "model.keras")
