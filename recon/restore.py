@@ -168,6 +168,11 @@ def shrink(
     return np.clip(masked, 0, 1) * (1 - mask), mask
 
 
+def to_bytes(completed: np.ndarray) -> np.ndarray:
+    """A photo in [0, 1] as uint8."""
+    return np.round(np.clip(completed, 0, 1) * 255).astype("uint8")
+
+
 def complete_at(
     method: methods.Method, photo: np.ndarray, missing: np.ndarray, shape: tuple[int, int]
 ) -> np.ndarray:
@@ -185,13 +190,16 @@ def complete_at(
     completed = np.asarray(method(masked[None], mask[None]))[0]
     if shape != missing.shape:
         completed = resize(completed, missing.shape, Image.Resampling.BICUBIC)
-    return np.round(np.clip(completed, 0, 1) * 255).astype("uint8")
+    return to_bytes(completed)
 
 
 def guess_in(
     method: methods.Method, photo: np.ndarray, missing: np.ndarray, window: Box
 ) -> np.ndarray:
     """Complete what a window shows; where it reaches over the edge the photo is mirrored.
+
+    A network sees the window at its own size. What comes back is the harmonic fill at the photo's
+    size, and on it, enlarged, what the network adds to the harmonic fill at its own.
 
     Returns:
         uint8, of the window's size as far as it lies on the photo.
@@ -201,7 +209,16 @@ def guess_in(
     beyond = ((0, window.height - rows), (0, window.width - columns))
     view = np.pad(view, (*beyond, (0, 0)), mode="symmetric")
     hole = np.pad(hole, beyond, mode="symmetric")
-    return complete_at(method, view, hole, (method.size, method.size))[:rows, :columns]
+    shape = (method.size, method.size)
+    if shape == hole.shape or hole.sum() > LARGEST:
+        return complete_at(method, view, hole, shape)[:rows, :columns]
+    # Enlarged, a network's answer has lost every fine detail that runs into the hole. What it adds
+    # to the harmonic fill is smooth and loses little; the fill has the detail at any size.
+    masked, mask = shrink(view, hole, shape)
+    added = method(masked[None], mask[None])[0] - classical.harmonic(masked, mask)
+    fine = classical.harmonic(*shrink(view, hole, hole.shape))
+    completed = fine + resize(added, hole.shape, Image.Resampling.BICUBIC)
+    return to_bytes(completed)[:rows, :columns]
 
 
 def complete_by_windows(method: methods.Method, photo: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from recon import commandline, methods, restore
+from recon import classical, commandline, methods, restore
 from recon.boxes import Box, coverage, rasterise
 from recon.data import photos
 from recon.errors import BadInput
@@ -248,6 +248,20 @@ def test_a_large_hole_is_shrunk_and_its_window_enlarged_again():
     assert window == Box(1, 0, 308, 308)
     completed = restore.complete(Truth(64), ramp, mask)
     assert np.abs(completed.astype(int) - ramp).max() <= 2
+
+
+def test_enlarged_a_network_stands_on_the_harmonic_fill_of_the_photos_own_size():
+    """A network that says what the fill says leaves the fill of the whole photo, every detail."""
+
+    def complete(masked, mask):
+        return np.stack([classical.harmonic(*one) for one in zip(masked, mask, strict=True)])
+
+    photo, mask = noise(64, 64), rasterise([Box(20, 22, 16, 16)], 64)
+    window = restore.window_around(Box(20, 22, 16, 16), 16, (64, 64))
+    assert window == Box(0, 0, 64, 64)
+    fine = classical.harmonic(photo / np.float32(255) * (1 - mask), mask) * 255
+    completed = restore.complete(methods.Method("fill", complete, 16), photo, mask)
+    assert np.abs(completed - fine).max() <= 0.5 + 1e-3
 
 
 def test_at_any_size_a_network_of_the_photos_size_answers_itself():

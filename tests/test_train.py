@@ -485,6 +485,21 @@ def test_settings_that_cannot_be_meant(drawn_folder, tmp_path, option, value, to
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("model", "option", "value", "told"),
+    [
+        ("unet", "--objective", "hinge", "hinge: unet has no adversarial loss; leave it out"),
+        ("cyclegan", "--batch-size", 7, "--batch-size 7: cyclegan takes an even number of photos"),
+        ("dcgan", "--size", 256, "--size 256: dcgan takes photos of 64, 128 pixels; choose one"),
+        ("bilstm", "--size", 100, "--size 100: bilstm takes photos of 32, 64, 128, 256, 512"),
+    ],
+)
+def test_settings_that_a_model_does_not_take(tmp_path, model, option, value, told, capsys):
+    out = tmp_path / "run"
+    assert told in error_of(capsys, "--model", model, option, value, "--out", out)
+    assert not out.exists()
+
+
 def test_data_that_is_not_there_leaves_no_folder_behind(tmp_path, capsys):
     out, data = tmp_path / "run", tmp_path / "nowhere"
     assert f"{data}: no such folder" in error_of(capsys, "--data", data, "--out", out)

@@ -11,7 +11,9 @@ from types import ModuleType
 from recon.errors import BadInput
 
 # name on the command line -> its module, loaded on demand: listing names starts no Keras
-MODELS = {name: f"recon.models.{name}" for name in ("pix2pix",)}
+MODELS = {
+    name: f"recon.models.{name}" for name in ("pix2pix", "unet", "bilstm", "cyclegan", "dcgan")
+}
 
 
 def find(name: str) -> ModuleType:
