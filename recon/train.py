@@ -130,9 +130,12 @@ def resume_settings(stated: Settings, config: dict, out: Path) -> Settings:
     Raises:
         BadInput: a setting that differs, or that is not known.
     """
+    kept = config["settings"]
     try:
-        had = Settings(**config["settings"])
-    except TypeError:  # a setting that this version does not know
+        # What an older version did not keep was as the recipe says.
+        recipe = models.find(kept["model"]).recipe(kept["size"])
+        had = Settings(**(recipe | kept))
+    except (TypeError, KeyError):  # a setting that this version does not know
         version = config.get("versions", {}).get("recon", "another version")
         raise BadInput(f"{out}: begun by recon {version}, which has other settings") from None
     for name, value in asdict(stated).items():

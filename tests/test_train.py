@@ -332,13 +332,19 @@ def test_resume_refuses_a_changed_setting(tiny_run, option, value, had, capsys):
 
 
 def test_resume_refuses_a_setting_that_was_left_open():
-    begun = {"settings": {"model": "tiny", "steps_per_epoch": None}}
+    begun = {"settings": {"model": "tiny", "size": 32, "steps_per_epoch": None}}
     with pytest.raises(BadInput, match="begun without --steps-per-epoch, not 7"):
         training.resume_settings(Settings(steps_per_epoch=7), begun, Path("run"))
 
 
+def test_resume_takes_what_an_older_version_did_not_keep_from_the_recipe():
+    begun = {"settings": {"model": "tiny", "size": 32, "learning_rate": 0.1}}
+    settings = training.resume_settings(Settings(), begun, Path("run"))
+    assert (settings.beta_1, settings.learning_rate) == (0.5, 0.1)
+
+
 def test_resume_takes_auto_as_what_it_came_to():
-    begun = {"settings": {"model": "tiny", "precision": "float32"}}
+    begun = {"settings": {"model": "tiny", "size": 32, "precision": "float32"}}
     settings = training.resume_settings(Settings(precision="auto"), begun, Path("run"))
     assert settings.precision == "float32"
 
