@@ -4,6 +4,25 @@ RMSE is smallest at the mean of all that could have been there, so nothing here 
 real. The network is a U-Net (Ronneberger et al., 2015, https://arxiv.org/abs/1505.04597) that
 looks at patches of pixels, as a vision transformer does, and says what is to be added to a cheap
 harmonic fill.
+
+What was tried, on the animals' validation photos at 64×64 (RMSE over the exact harmonic fill's;
+one seed each, batch 16, Adam with β₂ 0.99 at 1e-3, warmed up and falling to 0, mixed_bfloat16;
+CPU-seconds on two cores, shared with others; the stem was still a 2×2 convolution):
+
+| what                                             | CPU-seconds |  photos | RMSE  | mirrored too |
+|--------------------------------------------------|-------------|---------|-------|--------------|
+| this network: 32 patches a side                  |         300 |  20,464 | 0.968 | 0.966        |
+| 16 patches a side, channels 128, 256, 256        |         300 |  27,072 | 0.982 | 0.979        |
+| this network, batch 8                            |         200 |  13,288 | 0.979 | 0.977        |
+| a fourth level of 256 channels                   |         200 |  12,992 | 0.986 | 0.985        |
+| residual blocks instead of single convolutions   |         200 |   8,816 | 1.006 | 1.004        |
+| the first network on photos of 256×256, a fourth |         240 |  10,768 | 1.020 | 1.020        |
+| level, still 32 patches a side                   |             |         |       |              |
+
+64 patches a side (channels 32, 64, 128, 256) were stopped after 100 CPU-seconds: 4,656 photos and
+1.020, where 32 patches had seen 7,024 and stood at 1.007. So: small photos, cheap steps, many of
+them. mixed_bfloat16 makes convolutions 1.6 times as fast on a CPU that multiplies bfloat16
+(AVX512_BF16). Not tried: attention, Fourier convolutions, partial convolutions.
 """
 
 from collections.abc import Sequence
