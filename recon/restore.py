@@ -147,8 +147,9 @@ def shrink(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bring a photo with holes to another size, so that no hole colours what is known.
 
-    A small pixel is the weighted mean of the known pixels under it: the resized photo (holes
-    black) over the resized map of known pixels. It counts as missing if any pixel under it is.
+    A small pixel is the mean of the known pixels under it: the resized photo (holes black) over
+    the resized map of known pixels. It counts as missing if more than half of it is: a hole that
+    grew would hide from a network what it was trained to see.
 
     Args:
         photo: uint8 `(H, W, 3)`; what it holds in the holes is not looked at.
@@ -162,9 +163,12 @@ def shrink(
     masked = photo.astype("float32") / 255 * (1 - mask)
     if shape == missing.shape:
         return masked, mask
-    weight = resize(1 - mask, shape, Image.Resampling.BILINEAR)
-    masked = resize(masked, shape, Image.Resampling.BILINEAR) / np.maximum(weight, 1e-6)
-    mask = (resize(mask, shape, Image.Resampling.BOX) > 0).astype("float32")
+    # A box looks at the pixels under it alone; it would enlarge in blocks.
+    smaller = shape[0] <= missing.shape[0]
+    resample = Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR
+    weight = resize(1 - mask, shape, resample)
+    masked = resize(masked, shape, resample) / np.maximum(weight, 1e-6)
+    mask = (resize(mask, shape, Image.Resampling.BOX) > 0.5).astype("float32")
     return np.clip(masked, 0, 1) * (1 - mask), mask
 
 
@@ -210,11 +214,11 @@ def guess_in(
     view = np.pad(view, (*beyond, (0, 0)), mode="symmetric")
     hole = np.pad(hole, beyond, mode="symmetric")
     shape = (method.size, method.size)
-    if shape == hole.shape or hole.sum() > LARGEST:
+    masked, mask = shrink(view, hole, shape)
+    if shape == hole.shape or hole.sum() > LARGEST or mask.all():
         return complete_at(method, view, hole, shape)[:rows, :columns]
     # Enlarged, a network's answer has lost every fine detail that runs into the hole. What it adds
     # to the harmonic fill is smooth and loses little; the fill has the detail at any size.
-    masked, mask = shrink(view, hole, shape)
     added = method(masked[None], mask[None])[0] - classical.harmonic(masked, mask)
     fine = classical.harmonic(*shrink(view, hole, hole.shape))
     completed = fine + resize(added, hole.shape, Image.Resampling.BICUBIC)
