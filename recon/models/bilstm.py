@@ -95,8 +95,8 @@ def row_model(width: int = 256, hidden: int = 64) -> keras.Model:
 def both_ways(hidden: int):
     """Read sequences from both ends: `(N, T, C)` -> `(N, T, 2·hidden)`, cuDNN's on a GPU.
 
-    A plain Keras layer: with TensorFlow on a CPU, a step of `renet` at 256 costs 0.77 (batch 4) to
-    0.90 (batch 1) times the CPU-seconds of PyTorch's `nn.LSTM` (`python -m benchmarks.renet`). A
+    A plain Keras layer: with TensorFlow on a CPU, a step of `renet` at 256 costs 0.68 (batch 4) to
+    0.71 (batch 1) times the CPU-seconds of PyTorch's `nn.LSTM` (`python -m benchmarks.renet`). A
     recurrence of our own, both directions in one batch and the gradient by hand, cost 1.15 to 1.3
     times this layer's; the same steps laid out one after the other, 0.73 to 0.95 times, but
     20 seconds of building the graph, and no cuDNN.
