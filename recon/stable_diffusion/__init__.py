@@ -1,0 +1,1 @@
+"""Stable Diffusion as an inpainter, on KerasCV's networks."""
