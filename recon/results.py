@@ -196,7 +196,7 @@ def read_tables(path: Path) -> dict[str, Table]:
 
 def same(key: str, some: Any, other: Any) -> bool:
     """Whether two values of a setting mean the same."""
-    if key == "data":  # one folder may be written in two ways
+    if key in ("data", "start") and some and other:  # one folder may be written in two ways
         return Path(some).resolve() == Path(other).resolve()
     return some == other
 

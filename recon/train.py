@@ -63,6 +63,9 @@ class Settings:
     objective: Objective | None = None
     """The adversarial loss, for models that have one: bce, lsgan or hinge."""
 
+    start: str | None = None
+    """Folder of a finished run of the same model at a smaller size, whose weights to begin with."""
+
     precision: Precision | None = None
     """auto (the default): mixed_bfloat16 on a GPU or a CPU with AMX, else float32; the run keeps
     what was chosen."""
@@ -116,6 +119,8 @@ def resolve(stated: Settings) -> Settings:
         raise BadInput(
             f"--objective {stated.objective}: {model} has no adversarial loss; leave it out"
         )
+    if stated.start and not hasattr(module, "grow"):
+        raise BadInput(f"--start {stated.start}: {model} does not grow from size to size")
     defaults = {"precision": "auto", "seed": 0, **recipe}
     defaults |= {"model": model, "data": data, "size": size}
     left_open = {f.name for f in fields(stated) if getattr(stated, f.name) is None}
@@ -189,6 +194,25 @@ def summary(settings: Settings, splits: dict[str, pd.DataFrame]) -> str:
     )
 
 
+def check_start(settings: Settings) -> None:
+    """See that the run whose weights to begin with is there, and finished.
+
+    Raises:
+        BadInput: it is not, or its size does not divide this one's.
+    """
+    start = Path(settings.start)
+    had = runs.read_config(start)["settings"]
+    if had["model"] != settings.model:
+        raise BadInput(f"--start {start}: a run of {had['model']}, not of {settings.model}")
+    if not (start / runs.REPORT).is_file():
+        raise BadInput(f"--start {start}: not trained to its end; {runs.how_to_resume(start)}")
+    if had["size"] >= settings.size or settings.size % had["size"]:
+        raise BadInput(
+            f"--start {start}: trained at {had['size']}×{had['size']}, which does not grow "
+            f"to {settings.size}×{settings.size}"
+        )
+
+
 def begin(stated: Settings, out: Path | None, resume: bool) -> tuple[Settings, Path]:
     """Settle the settings and the folder of a run, new or resumed.
 
@@ -199,6 +223,8 @@ def begin(stated: Settings, out: Path | None, resume: bool) -> tuple[Settings, P
         settings = resolve(stated)
         out = out or default_out(settings)
         runs.check_free(out)
+        if settings.start:
+            check_start(settings)
         return settings, out
     out = out or default_out(resolve(stated))
     if not (out / runs.CONFIG).exists():
@@ -218,6 +244,19 @@ def compiled(settings: Settings, steps: int) -> keras.Model:
     jit = "auto" if has_gpu() else keras.backend.backend() == "jax"
     model.compile(fitting.adam(*rates, steps), jit_compile=jit)
     return model
+
+
+def grow(settings: Settings, model: keras.Model) -> None:
+    """Give a model the weights of the finished run that `settings.start` names.
+
+    Raises:
+        BadInput: no such run, or one whose weights do not fit.
+    """
+    smaller = runs.load_model(settings.start, settings.model)
+    try:
+        models.find(settings.model).grow(model, smaller)
+    except ValueError as error:
+        raise BadInput(f"--start {settings.start}: {error}") from None
 
 
 def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras.Model:
@@ -245,6 +284,8 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
     steps = settings.steps_per_epoch or math.ceil(len(splits["train"]) / batch_size)
     model = compiled(settings, settings.epochs * steps)
     done = runs.load_checkpoint(out, model)
+    if settings.start and not done:
+        grow(settings, model)
     if done:
         print(f"going on after epoch {done} of {settings.epochs}", flush=True)
 
@@ -331,6 +372,8 @@ def train(
         runs.write_json(
             out / runs.CONFIG, {"settings": asdict(settings), "versions": runs.versions()}
         )
+        if settings.start:  # what its weights have cost
+            runs.write_json(out / runs.CLOCK, runs.read_clock(Path(settings.start)))
     print(summary(settings, splits), flush=True)
     try:
         model = fit(settings, out, splits)

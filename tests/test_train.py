@@ -67,6 +67,46 @@ def interrupt(monkeypatch, epoch, step):
     monkeypatch.setattr(fitting.StopAtNaN, "on_train_batch_end", press)
 
 
+# From a smaller size
+
+
+def test_a_run_may_begin_with_the_weights_of_a_smaller_one(tiny_run, drawn_folder, tmp_path):
+    more = ("--epochs", 1, "--learning-rate", 1e-9, "--data", drawn_folder, "--out", tmp_path / "b")
+    assert run("--model", "tiny", "--size", 64, *more, "--start", tiny_run) == 0
+    for a, b in zip(
+        runs.load_model(tmp_path / "b").trainable_variables,
+        runs.load_model(tiny_run).trainable_variables,
+        strict=True,
+    ):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    before, after = (runs.read_clock(out) for out in (tiny_run, tmp_path / "b"))
+    assert all(after[name] > before[name] for name in before)  # what the weights have cost in all
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--size", "32", "--model", "tiny"), "trained at 32×32, which does not grow to 32×32"),
+        (("--size", "64", "--model", "unet"), "a run of tiny, not of unet"),
+        (("--size", "64", "--model", "pix2pix"), "pix2pix does not grow from size to size"),
+    ],
+)
+def test_a_start_that_does_not_fit_is_refused(tiny_run, tmp_path, capsys, options, expected):
+    more = ("--out", tmp_path / "b", "--start", tiny_run)
+    assert expected in error_of(capsys, *options, *more)
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_start_that_is_not_there_or_not_finished_is_refused(tiny_run, tmp_path, capsys):
+    place = ("--out", tmp_path / "b", "--start", tmp_path / "a")
+    options = ("--model", "tiny", "--size", "64", *place)
+    assert "not a training run" in error_of(capsys, *options)
+    (tmp_path / "a").mkdir()
+    shutil.copy(tiny_run / "config.json", tmp_path / "a")
+    assert "not trained to its end" in error_of(capsys, *options)
+    assert not (tmp_path / "b").exists()
+
+
 # What a run leaves behind
 
 
@@ -103,6 +143,7 @@ def test_config_says_how_to_run_it_again(tiny_run, drawn_folder):
         "decay_from": 0.5,
         "ema": 0.9,
         "objective": "bce",
+        "start": None,
         "precision": training.choose_precision("auto"),  # what auto came to
         "seed": 0,
     }

@@ -36,6 +36,7 @@ membrane, an absolute error, attention, Fourier convolutions, partial convolutio
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from recon import metrics
@@ -104,7 +105,7 @@ class Membrane(layers.Layer):
         return membrane(masked, mask)
 
 
-def convolution(width: int, kernel: int = 3, stride: int = 1):
+def convolution(width: int, kernel: int = 3, stride: int = 1, padding: str = "same"):
     """Convolution, batch normalisation, ReLU: `(B, H, W, C)` -> `(B, H/stride, W/stride, width)`.
 
     Statistics move faster than Keras's default (momentum 0.99), which lags behind for a hundred
@@ -112,7 +113,7 @@ def convolution(width: int, kernel: int = 3, stride: int = 1):
     """
 
     def block(x):
-        x = layers.Conv2D(width, kernel, stride, "same", use_bias=False)(x)
+        x = layers.Conv2D(width, kernel, stride, padding, use_bias=False)(x)
         x = layers.BatchNormalization(momentum=0.9)(x)
         return layers.ReLU()(x)
 
@@ -150,8 +151,13 @@ def network(
     fill = Membrane(name="fill")(masked, mask)  # (B, S, S, 3)
     x = layers.Concatenate()([2 * fill - 1, mask])  # (B, S, S, 4)
 
+    # A patch is looked at with half of the next one, below and on the right: at every size the
+    # same part of the photo, which lets weights grow. Single pixels have neighbours all around.
+    kernel, above, below = (3, 1, 1) if patch == 1 else (3 * patch // 2, 0, patch // 2)
+
     # shapes as at size 64
-    x = convolution(widths[0], max(patch, 3), patch)(x)  # (B, 32, 32, 64)
+    x = layers.ZeroPadding2D(((above, below), (above, below)))(x)  # (B, 65, 65, 4)
+    x = convolution(widths[0], kernel, patch, "valid")(x)  # (B, 32, 32, 64)
     skips = []
     for level, width in enumerate(widths):
         if level:
@@ -167,9 +173,8 @@ def network(
         for _ in range(depth):
             x = convolution(width)(x)
 
-    residual = layers.Conv2DTranspose(3, max(patch, 3), patch, "same", kernel_initializer="zeros")(
-        x
-    )
+    residual = layers.Conv2DTranspose(3, kernel, patch, kernel_initializer="zeros")(x)
+    residual = layers.Cropping2D(((above, below), (above, below)))(residual)  # (B, S, S, 3)
     guess = layers.Add(dtype="float32", name="guess")([fill, residual])  # (B, S, S, 3)
     return keras.Model({"masked": masked, "mask": mask}, guess, name="network")
 
@@ -215,6 +220,31 @@ class UNet(keras.Model):
     def get_config(self):
         # No dtype: whoever loads the model says in which precision it works.
         return {"name": self.name, **self.settings}
+
+
+def grow(model: UNet, smaller: UNet) -> None:
+    """Give a model the weights of one that was trained on smaller photos.
+
+    Small photos first, then larger (Karras et al., 2018, Progressive Growing of GANs,
+    https://arxiv.org/abs/1710.10196). Both see as many patches a side, so that only the first
+    and the last kernel differ: each of their pixels becomes `factor`×`factor`. Of a photo that is
+    enlarged pixel by pixel, the grown network says what the smaller one says of the small photo.
+
+    Args:
+        model: its weights are replaced.
+        smaller: of the same widths and depth, for photos a whole factor smaller.
+
+    Raises:
+        ValueError: the one cannot grow into the other.
+    """
+    factor = model.size // smaller.size
+    square = np.ones((factor, factor, 1, 1), "float32")
+    weights = [ops.convert_to_numpy(variable) for variable in smaller.network.weights]
+    weights[0] = np.kron(weights[0], square / factor**2)  # a sum over more pixels
+    weights[-2] = np.kron(weights[-2], square)  # before the bias
+    if [w.shape for w in weights] != [tuple(v.shape) for v in model.network.weights]:
+        raise ValueError(f"a U-Net of {smaller.settings} cannot grow into one of {model.settings}")
+    model.network.set_weights(weights)
 
 
 def recipe(size: int) -> dict:

@@ -162,6 +162,29 @@ def test_the_loss_is_the_squared_error_of_the_missing_pixels_alone():
     assert float(model.compute_loss(inputs, photo, guess)) == pytest.approx(0.01, rel=1e-4)
 
 
+def test_grown_it_says_of_an_enlarged_photo_what_the_small_one_says_of_the_small():
+    keras.utils.set_random_seed(0)
+    small, large = unet.UNet(64, 2, (4, 8)), unet.UNet(128, 4, (4, 8))
+    for variable in small.network.weights:
+        variable.assign(keras.random.uniform(variable.shape, 0.1, 0.5))
+    unet.grow(large, small)
+    _, photo = batch(64)
+    enlarged = photo.repeat(2, axis=1).repeat(2, axis=2)
+
+    def residual(model, photo):  # nothing is missing: the fill is the photo
+        return guess_of(model, {"masked": photo, "mask": 0 * photo[..., :1]}) - photo
+
+    expected = residual(small, photo).repeat(2, axis=1).repeat(2, axis=2)
+    assert np.abs(expected).max() > 0.1
+    np.testing.assert_allclose(residual(large, enlarged), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("smaller", [(32, 1, (4, 8)), (64, 2, (4, 4)), (64, 4, (4, 8))])
+def test_what_does_not_fit_does_not_grow(smaller):
+    with pytest.raises(ValueError, match="cannot grow into one of"):
+        unet.grow(unet.UNet(128, 4, (4, 8)), unet.UNet(*smaller))
+
+
 def test_saved_and_loaded_it_gives_the_same_guess(small, tmp_path):
     model, _ = small
     model.save(tmp_path / "model.keras")
