@@ -1,0 +1,224 @@
+"""From noise to latents: the whole loop of a run as one compiled call."""
+
+from collections.abc import Callable, Iterable
+
+import keras
+import numpy as np
+from keras import ops
+
+from recon.stable_diffusion import schedulers
+from recon.stable_diffusion.schedulers import Plan
+
+
+def draw_noise(seed: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Standard normal noise, the same on every backend.
+
+    Args:
+        seed: 0 or more.
+        shape: `(N, B, h, w, 4)` for a run, N being its plan's `noises`.
+
+    Returns:
+        float32, of that shape.
+    """
+    return np.random.default_rng(seed).standard_normal(shape, "float32")
+
+
+def guided(unconditional, conditional, guidance):
+    """Classifier-free guidance: past the conditional guess, away from the unconditional one.
+
+    Ho & Salimans, 2022, https://arxiv.org/abs/2207.12598, eq. 6, in Stable Diffusion's counting:
+    u + g · (c − u), where g is the paper's 1 + w. 0 ignores the prompt, 1 is the conditional guess.
+    """
+    return unconditional + guidance * (conditional - unconditional)
+
+
+@keras.saving.register_keras_serializable("recon")
+class Sampler(keras.Model):
+    """The loop over a plan's rows around a denoiser.
+
+    One program serves every run of the same shapes: the rows are data, and so are the first and the
+    last to be done. It holds no weights but the denoiser's, and its latents are float32 whatever
+    the denoiser computes in.
+
+    Known latents are put in place, as noisy as the rest, at the start and after every step, so that
+    they end as they were given (Lugmayr et al., 2022, eq. 8). A denoiser of nine channels, trained
+    to inpaint, sees the known latents beside its input; what it makes of them stays, as in
+    training: the given ones, encoded with something else in the hole, would not fit at its border.
+
+    Args:
+        denoiser: a model of {"latent" `(B, h, w, 4 or 9)`, "timestep_embedding" `(B, width)`,
+            "context" `(B, L, W)`} that says the noise, `(B, h, w, 4)`.
+        time_width: width of its timestep embedding.
+    """
+
+    def __init__(self, denoiser: keras.Model, time_width: int = 320, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.denoiser, self.time_width = denoiser, time_width
+        # Nothing to build: JAX would otherwise do a whole run, uncompiled, to find that out.
+        self.built = True
+
+    def predicted_noise(self, latent, timestep, inputs):
+        """The denoiser's guess, guided where there is a negative context: `(B, h, w, 4)`."""
+        seen, context = latent, inputs["context"]
+        if "masked" in inputs:  # the order of the original's inpainting model
+            seen = ops.concatenate([latent, inputs["hole"], inputs["masked"]], axis=-1)
+        if "negative" in inputs:  # one call on a batch of two halves
+            seen = ops.concatenate([seen, seen])  # (2B, h, w, C)
+            context = ops.concatenate([inputs["negative"], context])  # (2B, L, W)
+        embedding = schedulers.timestep_embedding(timestep[None], self.time_width)  # (1, width)
+        eps = self.denoiser(
+            {
+                "latent": seen,
+                "timestep_embedding": ops.repeat(embedding, ops.shape(seen)[0], axis=0),
+                "context": context,
+            },
+            training=False,
+        )
+        eps = ops.cast(eps, "float32")
+        if "negative" not in inputs:
+            return ops.reshape(eps, ops.shape(latent))
+        halves = ops.reshape(eps, (2, *ops.shape(latent)))  # (2, B, h, w, 4)
+        return guided(halves[0], halves[1], inputs["guidance"])
+
+    def call(self, inputs):
+        """Do the rows `begin` to `end` − 1.
+
+        Args:
+            inputs: "state" `(B, h, w, 8)`, the noisy latent and the last guess of the clean one;
+                a plan's arrays by their names; "begin" and "end", of its rows; "known"
+                `(B, h, w, 4)`; "hole" `(B, h, w, 1)`; "noise" `(N, B, h, w, 4)`; "context"
+                `(B, L, W)`; with guidance "negative", its like, and "guidance"; for a denoiser of
+                nine channels "masked" `(B, h, w, 4)`.
+
+        Returns:
+            the state afterwards.
+        """
+
+        def row(number, state):
+            latent, previous = state
+            alpha, alpha_next = inputs["alpha"][number], inputs["alpha_next"][number]
+            eps = self.predicted_noise(latent, inputs["timestep"][number], inputs)
+            x0 = schedulers.predicted_x0(latent, eps, alpha)
+            history = inputs["history"][number]
+            latent = schedulers.dpm_step(latent, x0, previous, history, alpha, alpha_next)
+            if "masked" not in inputs:
+                latent = keep_known(latent, alpha_next, inputs)
+            back = inputs["renoise"][number]
+            noisier = schedulers.renoise(latent, inputs["noise"][back], alpha, alpha_next)
+            return ops.where(back > 0, noisier, latent), x0
+
+        state = tuple(ops.split(inputs["state"], 2, axis=-1))
+        return ops.concatenate(ops.fori_loop(inputs["begin"], inputs["end"], row, state), axis=-1)
+
+    def run(
+        self,
+        plan: Plan,
+        known: np.ndarray,
+        hole: np.ndarray,
+        context: np.ndarray,
+        noise: np.ndarray,
+        *,
+        negative: np.ndarray | None = None,
+        guidance: float = 7.5,
+        masked: np.ndarray | None = None,
+        progress: Callable[[range], Iterable[int]] | None = None,
+    ) -> np.ndarray:
+        """Sample.
+
+        Args:
+            plan: of `schedulers.plan`.
+            known: `(B, h, w, 4)`, the photos' latents. What they hold in the hole counts only for
+                a plan of strength below 1.
+            hole: `(B, h, w, 1)`, 1 = to be made, 0 = known.
+            context: `(B, L, W)`, the prompts' embeddings.
+            noise: `(N, B, h, w, 4)` of `draw_noise`: the first starts the run and makes the known
+                latents noisy, the others are for the ways back; N is the plan's `noises` or more.
+            negative: `(B, L, W)`, embeddings of empty or negative prompts; not needed, nor
+                computed with, at guidance 1.
+            guidance: 0 or more.
+            masked: `(B, h, w, 4)`, latents of the photos with their holes blank, for a denoiser of
+                nine channels alone.
+            progress: goes through the rows as a bar does; each is then a call of its own, with the
+                same result. Without it the run is one call.
+
+        Returns:
+            float32 `(B, h, w, 4)`: latents, the known ones exactly as given (but see above for
+            nine channels).
+
+        Raises:
+            ValueError: arrays that do not fit together, or guidance that is none.
+        """
+        inputs = {"known": known, "hole": hole, "context": context, "noise": noise}
+        if masked is not None:
+            inputs["masked"] = masked
+        if guidance != 1:
+            inputs |= {"negative": negative, "guidance": guidance}
+        check(plan, inputs)
+        inputs = {name: np.asarray(x, "float32") for name, x in inputs.items()}
+        inputs |= {name: cast(x) for name, x in plan._asdict().items() if name != "start"}
+        inputs["state"] = start(plan, inputs)
+        rows = range(len(plan.timestep))
+        chunks = ((row, row + 1) for row in progress(rows)) if progress else [(0, len(rows))]
+        for begin, end in chunks:
+            inputs |= {"begin": np.int32(begin), "end": np.int32(end)}
+            inputs["state"] = self.predict_on_batch(inputs)
+        return inputs["state"][..., :4]
+
+    def get_config(self):
+        config = super().get_config()
+        denoiser = keras.saving.serialize_keras_object(self.denoiser)
+        return {**config, "denoiser": denoiser, "time_width": self.time_width}
+
+    @classmethod
+    def from_config(cls, config):
+        denoiser = keras.saving.deserialize_keras_object(config.pop("denoiser"))
+        return cls(denoiser, **config)
+
+
+def cast(table: np.ndarray) -> np.ndarray:
+    """Plans are exact; programs count in 32 bits."""
+    return table.astype("int32" if table.dtype.kind == "i" else "float32")
+
+
+def keep_known(latent, alpha, inputs):
+    """Put known latents, as noisy as `alpha` says, back around the hole: `(B, h, w, 4)`."""
+    known = schedulers.add_noise(inputs["known"], inputs["noise"][0], alpha)
+    return ops.where(inputs["hole"] > 0, latent, known)
+
+
+def start(plan: Plan, inputs: dict) -> np.ndarray:
+    """The state before the first row: `(B, h, w, 8)`; there is no guess of the clean latent yet."""
+    latent = schedulers.add_noise(inputs["known"], inputs["noise"][0], plan.start)
+    if "masked" not in inputs:
+        latent = keep_known(latent, np.float32(plan.alpha[0]), inputs)
+    latent = ops.convert_to_numpy(latent)
+    return np.concatenate([latent, np.zeros_like(latent)], axis=-1)
+
+
+def check(plan: Plan, inputs: dict) -> None:
+    """Refuse what does not fit together, before anything is compiled.
+
+    Raises:
+        ValueError: says which array, and what shape it should have.
+    """
+    guidance = inputs.get("guidance", 1)
+    if not (np.isfinite(guidance) and guidance >= 0):
+        raise ValueError(f"guidance {guidance}: must be a number, 0 or more")
+    if guidance != 1 and inputs["negative"] is None:
+        raise ValueError(f"guidance {guidance} needs a negative context; only guidance 1 has none")
+    shape = np.shape(inputs["known"])
+    if len(shape) != 4 or shape[-1] != 4:
+        raise ValueError(f"known: shape {shape}, must be (B, h, w, 4)")
+    context = np.shape(inputs["context"])
+    if len(context) != 3 or context[0] != shape[0]:
+        raise ValueError(f"context: shape {context}, must be ({shape[0]}, L, W)")
+    expected = {"hole": (*shape[:3], 1), "masked": shape, "negative": context}
+    for name in expected.keys() & inputs.keys():
+        if np.shape(inputs[name]) != expected[name]:
+            raise ValueError(f"{name}: shape {np.shape(inputs[name])}, must be {expected[name]}")
+    noise = np.shape(inputs["noise"])
+    if noise[1:] != shape or noise[0] < plan.noises:
+        wanted = ", ".join(map(str, (plan.noises, *shape)))
+        raise ValueError(f"noise: shape {noise}, must be ({wanted}), or more of the first")
+    if "masked" in inputs and plan.noises > 1:
+        raise ValueError("a denoiser of nine channels knows its surroundings: resample must be 1")
