@@ -66,3 +66,25 @@ def curves(path: Path, history: pd.DataFrame) -> None:
         cell.set_xlabel("epoch", fontsize=8)
         cell.xaxis.get_major_locator().set_params(integer=True)
     save(figure, path)
+
+
+def similarities(path: Path, names: list[str], cosines: np.ndarray) -> None:
+    """Draw cosines `(N, N)` between N named things, such as prompts: dark is alike.
+
+    A row has its number and its name, a column its number alone.
+    """
+    count, longest = len(names), max(map(len, names))
+    figure = Figure((0.6 + 0.085 * longest + 0.5 * count, 0.5 + 0.5 * count), layout="constrained")
+    cell = figure.subplots()
+    lowest = cosines.min()  # where white is: prompts are all somewhat alike
+    cell.imshow(cosines, cmap="Blues", vmin=lowest, vmax=1)
+    for row, column in np.ndindex(count, count):
+        value = cosines[row, column]
+        colour = "white" if value > (lowest + 1) / 2 else "black"
+        cell.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
+    numbers = range(1, count + 1)
+    rows = [f"{number} {name}" for number, name in zip(numbers, names, strict=True)]
+    cell.set_xticks(range(count), numbers, fontsize=9)
+    cell.set_yticks(range(count), rows, fontsize=9, parse_math=False)
+    cell.tick_params(length=0, labeltop=True, labelbottom=False)
+    save(figure, path)

@@ -41,3 +41,21 @@ def test_a_comparison_can_be_opened(tmp_path):
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (330, 195)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_similarities_have_a_row_and_a_column_per_name_and_every_value(drawn, tmp_path):
+    cosines = np.array([[1, 0.25, 0.5], [0.25, 1, 0.75], [0.5, 0.75, 1]])
+    names = ["a tiger", "a $cat$", "no text"]
+    plots.similarities(tmp_path / "a.png", names, cosines)
+    (cell,) = drawn[0].axes
+    rows = [label.get_text() for label in cell.yaxis.get_ticklabels()]
+    assert rows == ["1 a tiger", "2 a $cat$", "3 no text"]
+    assert [label.get_text() for label in cell.xaxis.get_ticklabels()] == ["1", "2", "3"]
+    values = [f"{value:.2f}" for value in cosines.ravel()]
+    assert [value.get_text() for value in cell.texts] == values
+
+
+def test_one_prompt_with_half_a_formula_can_be_drawn(tmp_path):
+    plots.similarities(tmp_path / "a.png", ["$a"], np.ones((1, 1)))
+    with Image.open(tmp_path / "a.png") as picture:
+        assert min(picture.size) > 100
