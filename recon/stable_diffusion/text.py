@@ -275,9 +275,10 @@ def encode(text_encoder, tokens: np.ndarray) -> np.ndarray:
     return ops.convert_to_numpy(ops.cast(said, "float32"))
 
 
-def length_of(text_encoder) -> int:
-    """How many tokens a text encoder reads: 77 for Stable Diffusion."""
-    return text_encoder.output.shape[1]
+def all_tokens(text_encoder, tokenizer: Tokenizer, prompts: Sequence[str]) -> np.ndarray:
+    """The tokens of N prompts, as many of each as a text encoder reads: int32 `(N, L)`."""
+    length = text_encoder.output.shape[1]
+    return np.stack([tokens(tokenizer, one, length) for one in prompts])
 
 
 def embed(text_encoder, tokenizer: Tokenizer, prompts: str | Sequence[str]) -> np.ndarray:
@@ -294,8 +295,7 @@ def embed(text_encoder, tokenizer: Tokenizer, prompts: str | Sequence[str]) -> n
     """
     if isinstance(prompts, str):
         return embed(text_encoder, tokenizer, [prompts])[0]
-    length = length_of(text_encoder)
-    return encode(text_encoder, np.stack([tokens(tokenizer, one, length) for one in prompts]))
+    return encode(text_encoder, all_tokens(text_encoder, tokenizer, prompts))
 
 
 def summary(embedding: np.ndarray, tokens: np.ndarray) -> np.ndarray:
@@ -315,6 +315,12 @@ def summary(embedding: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     return embedding[np.arange(len(tokens)), first]
 
 
+def summaries(text_encoder, tokenizer: Tokenizer, prompts: Sequence[str]) -> np.ndarray:
+    """The summaries of N prompts: float32 `(N, width)`."""
+    ids = all_tokens(text_encoder, tokenizer, prompts)
+    return summary(encode(text_encoder, ids), ids)
+
+
 def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Cosines between the rows of `(N, D)` and those of `(M, D)`: `(N, M)`, from -1 to 1."""
     a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
@@ -323,9 +329,7 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def similarity(text_encoder, tokenizer: Tokenizer, prompts: Sequence[str]) -> np.ndarray:
     """How alike prompts are to the text encoder: cosines `(N, N)` of their summaries."""
-    length = length_of(text_encoder)
-    ids = np.stack([tokens(tokenizer, one, length) for one in prompts])
-    vectors = summary(encode(text_encoder, ids), ids)  # (N, width)
+    vectors = summaries(text_encoder, tokenizer, prompts)
     return cosine(vectors, vectors)
 
 
