@@ -10,7 +10,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -18,6 +18,8 @@ from recon.data import safari
 from recon.errors import BadInput
 from recon.stable_diffusion import networks, text
 
+ANY_TEXT = st.text() | st.text(st.characters(categories=("Cs", "Cc", "Lu", "Mn", "Zs")))
+some = settings(max_examples=50, deadline=None)
 OTHER = {"tensorflow": "jax", "jax": "tensorflow"}
 
 # Enough to make one token of "tiger" and of "a", and two of "tigers".
@@ -130,6 +132,7 @@ def test_a_missing_file_and_an_impossible_vocabulary(tmp_path):
             text.ClipTokenizer(tmp_path / "gone.txt", vocabulary)
 
 
+@some
 @given(st.text(alphabet="abtiger 'é虎\U0001f42f0,!", max_size=40))
 def test_clips_tokens_decode_to_the_text(clip, prompt):
     # Spaces may come to stand between letters, digits and signs; nothing else changes.
@@ -151,6 +154,7 @@ def test_ids_are_places_among_the_words(words):
     assert words.decode(ids) == "cat dog tiger"
 
 
+@some
 @given(st.lists(st.sampled_from(text.SMALL_WORDS)))
 def test_known_words_decode_to_themselves(chosen):
     words = text.WordTokenizer(text.SMALL_WORDS)
@@ -262,10 +266,8 @@ def test_a_length_without_room_is_refused(words):
         text.tokens(words, "cat", 1)
 
 
-ANY_TEXT = st.text() | st.text(st.characters(categories=("Cs", "Cc", "Lu", "Mn", "Zs")))
-
-
 @pytest.mark.parametrize("kind", ["clip", "words"])
+@some
 @given(prompt=ANY_TEXT, length=st.integers(2, 20))
 def test_any_text_has_tokens(clip, kind, prompt, length):
     tokenizer = clip if kind == "clip" else text.WordTokenizer(text.SMALL_WORDS)
