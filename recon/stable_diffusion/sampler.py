@@ -118,51 +118,31 @@ class Sampler(keras.Model):
         context: np.ndarray,
         noise: np.ndarray,
         *,
-        negative: np.ndarray | None = None,
-        guidance: float = 7.5,
-        masked: np.ndarray | None = None,
         progress: Callable[[range], Iterable[int]] | None = None,
+        **options,
     ) -> np.ndarray:
         """Sample.
 
         Args:
-            plan: of `schedulers.plan`.
-            known: `(B, h, w, 4)`, the photos' latents. What they hold in the hole counts only for
-                a plan of strength below 1.
-            hole: `(B, h, w, 1)`, 1 = to be made, 0 = known.
-            context: `(B, L, W)`, the prompts' embeddings.
-            noise: `(N, B, h, w, 4)` of `draw_noise`: the first starts the run and makes the known
-                latents noisy, the others are for the ways back; N is the plan's `noises` or more.
-            negative: `(B, L, W)`, embeddings of empty or negative prompts; not needed, nor
-                computed with, at guidance 1.
-            guidance: 0 or more.
-            masked: `(B, h, w, 4)`, latents of the photos with their holes blank, for a denoiser of
-                nine channels alone.
+            plan, known, hole, context, noise, options: as of `prepare`.
             progress: goes through the rows as a bar does; each is then a call of its own, with the
                 same result. Without it the run is one call.
 
         Returns:
-            float32 `(B, h, w, 4)`: latents, the known ones exactly as given (but see above for
-            nine channels).
+            float32 `(B, h, w, 4)`: latents, the known ones exactly as given, unless the denoiser
+            is one of nine channels.
 
         Raises:
             ValueError: arrays that do not fit together, or guidance that is none.
         """
-        inputs = {"known": known, "hole": hole, "context": context, "noise": noise}
-        if masked is not None:
-            inputs["masked"] = masked
-        if guidance != 1:
-            inputs |= {"negative": negative, "guidance": guidance}
-        check(plan, inputs)
-        inputs = {name: np.asarray(x, "float32") for name, x in inputs.items()}
-        inputs |= {name: cast(x) for name, x in plan._asdict().items() if name != "start"}
-        inputs["state"] = start(plan, inputs)
+        inputs = prepare(plan, known, hole, context, noise, **options)
         rows = range(len(plan.timestep))
         chunks = ((row, row + 1) for row in progress(rows)) if progress else [(0, len(rows))]
         for begin, end in chunks:
             inputs |= {"begin": np.int32(begin), "end": np.int32(end)}
             inputs["state"] = self.predict_on_batch(inputs)
-        return inputs["state"][..., :4]
+        latent, _ = np.split(inputs["state"], 2, axis=-1)
+        return latent
 
     def get_config(self):
         config = super().get_config()
@@ -173,6 +153,48 @@ class Sampler(keras.Model):
     def from_config(cls, config):
         denoiser = keras.saving.deserialize_keras_object(config.pop("denoiser"))
         return cls(denoiser, **config)
+
+
+def prepare(
+    plan: Plan,
+    known: np.ndarray,
+    hole: np.ndarray,
+    context: np.ndarray,
+    noise: np.ndarray,
+    *,
+    negative: np.ndarray | None = None,
+    guidance: float = 7.5,
+    masked: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+    """What `Sampler.call` takes, to do the whole of a run.
+
+    Args:
+        plan: of `schedulers.plan`.
+        known: `(B, h, w, 4)`, the photos' latents. What they hold in the hole counts only for a
+            plan of strength below 1.
+        hole: `(B, h, w, 1)`, 1 = to be made, 0 = known.
+        context: `(B, L, W)`, the prompts' embeddings.
+        noise: `(N, B, h, w, 4)` of `draw_noise`: the first starts the run and makes the known
+            latents noisy, the others are for the ways back; N is the plan's `noises` or more.
+        negative: `(B, L, W)`, embeddings of empty or negative prompts; neither needed nor computed
+            with at guidance 1.
+        guidance: 0 or more.
+        masked: `(B, h, w, 4)`, latents of the photos with their holes blank, for a denoiser of
+            nine channels alone.
+
+    Raises:
+        ValueError: arrays that do not fit together, or guidance that is none.
+    """
+    inputs = {"known": known, "hole": hole, "context": context, "noise": noise}
+    if masked is not None:
+        inputs["masked"] = masked
+    if guidance != 1:
+        inputs |= {"negative": negative, "guidance": guidance}
+    check(plan, inputs)
+    inputs = {name: np.asarray(x, "float32") for name, x in inputs.items()}
+    inputs |= {name: cast(x) for name, x in plan._asdict().items() if name != "start"}
+    ends = {"begin": np.int32(0), "end": np.int32(len(plan.timestep))}
+    return inputs | ends | {"state": start(plan, inputs)}
 
 
 def cast(table: np.ndarray) -> np.ndarray:
@@ -207,8 +229,8 @@ def check(plan: Plan, inputs: dict) -> None:
     if guidance != 1 and inputs["negative"] is None:
         raise ValueError(f"guidance {guidance} needs a negative context; only guidance 1 has none")
     shape = np.shape(inputs["known"])
-    if len(shape) != 4 or shape[-1] != 4:
-        raise ValueError(f"known: shape {shape}, must be (B, h, w, 4)")
+    if len(shape) != 4:
+        raise ValueError(f"known: shape {shape}, must be (B, h, w, C)")
     context = np.shape(inputs["context"])
     if len(context) != 3 or context[0] != shape[0]:
         raise ValueError(f"context: shape {context}, must be ({shape[0]}, L, W)")

@@ -55,7 +55,8 @@ def timesteps(steps: int, strength: float = 1.0) -> np.ndarray:
         raise ValueError(f"steps {steps}: must be 1 to {STEPS}")
     if not 0 < strength <= 1:
         raise ValueError(f"strength {strength}: must be above 0 and at most 1")
-    visited = np.linspace(STEPS - 1, 0, steps).round().astype("int32")
+    rising = np.linspace(0, STEPS - 1, steps) if steps > 1 else np.array([STEPS - 1])
+    visited = rising.round().astype("int32")[::-1]
     return visited[-max(1, round(strength * steps)) :]
 
 

@@ -1,0 +1,147 @@
+"""`python -m benchmarks.sampler`: a run of the sampler beside KerasCV's loop.
+
+KerasCV samples in Python, with two calls of the denoiser a step, one for each half of the guidance;
+`recon.stable_diffusion.sampler` does a whole run in one compiled call. The same small denoiser with
+random weights, the same noise and steps; runs alternate in one process, so that both see the same
+machine. Keras decides how to compile both: TensorFlow on a CPU without XLA, everything else with.
+"""
+
+import argparse
+import json
+import math
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.renet import cpu_name
+
+RESULTS = Path(__file__).parent / "results" / "sampler.json"
+SIZE, GUIDANCE = 64, 7.5
+BATCHES = (1, 4)
+
+
+def data(count: int, plan) -> dict:
+    """Contexts and noise at random, and latents that are all hole: KerasCV knows no other."""
+    import numpy as np
+
+    from recon.stable_diffusion import networks, sampler
+
+    layout = networks.SMALL
+    side = SIZE // layout.factor
+    generator = np.random.default_rng(0)
+    prompts = (count, layout.length, layout.text_width)
+    return {
+        "known": np.zeros((count, side, side, 4), "float32"),
+        "hole": np.ones((count, side, side, 1), "float32"),
+        "context": generator.standard_normal(prompts, "float32"),
+        "negative": generator.standard_normal(prompts, "float32"),
+        "noise": sampler.draw_noise(0, (plan.noises, count, side, side, 4)),
+    }
+
+
+def kerascv_run(denoiser, plan, width: int, given: dict):
+    """The loop of KerasCV 0.9.0's `StableDiffusion.generate_image`, its progress bar left out."""
+    from keras import ops
+
+    latent = given["noise"][0]
+    for timestep, alpha, alpha_next in zip(plan.timestep, plan.alpha, plan.alpha_next, strict=True):
+        frequencies = ops.exp(
+            -math.log(10000) * ops.cast(ops.arange(0, width // 2), "float32") / (width // 2)
+        )
+        angle = ops.convert_to_tensor([timestep], dtype="float32") * frequencies
+        embedding = ops.reshape(ops.concatenate([ops.cos(angle), ops.sin(angle)], 0), [1, -1])
+        inputs = {
+            "latent": latent,
+            "timestep_embedding": ops.repeat(embedding, len(latent), axis=0),
+        }
+        unconditional = denoiser.predict_on_batch({**inputs, "context": given["negative"]})
+        conditional = denoiser.predict_on_batch({**inputs, "context": given["context"]})
+        eps = ops.array(unconditional + GUIDANCE * (conditional - unconditional))
+        x0 = (latent - math.sqrt(1 - alpha) * eps) / math.sqrt(alpha)
+        latent = ops.array(eps) * math.sqrt(1 - alpha_next) + math.sqrt(alpha_next) * x0
+    return ops.convert_to_numpy(latent)
+
+
+def alternate(functions: dict[str, Callable], repeats: int) -> dict[str, list[tuple]]:
+    """Seconds and CPU-seconds of every call: one of each to compile, then in turn."""
+    for function in functions.values():
+        function()
+    taken = {name: [] for name in functions}
+    for _ in range(repeats):
+        for name, function in functions.items():
+            start = time.perf_counter(), time.process_time()
+            function()
+            taken[name].append((time.perf_counter() - start[0], time.process_time() - start[1]))
+    return taken
+
+
+def compare(denoiser, plan, count: int, repeats: int) -> dict:
+    """Both ways at one batch size: medians of the seconds for one photo."""
+    import numpy as np
+
+    from recon.stable_diffusion import networks, sampler
+
+    width, given = networks.SMALL.time_width, data(count, plan)
+    ours = sampler.Sampler(denoiser, width)
+    functions = {
+        "recon": lambda: ours.run(plan, **given, guidance=GUIDANCE),
+        "kerascv": lambda: kerascv_run(denoiser, plan, width, given),
+    }
+    taken = alternate(functions, repeats)
+    row = {"batch": count}
+    for name, pairs in taken.items():
+        seconds, cpu = (statistics.median(column) / count for column in zip(*pairs, strict=True))
+        row |= {f"{name}_seconds": seconds, f"{name}_cpu_seconds": cpu}
+    row["faster"] = row["kerascv_seconds"] / row["recon_seconds"]
+    row["fewer_cpu_seconds"] = row["kerascv_cpu_seconds"] / row["recon_cpu_seconds"]
+    both = [function() for function in functions.values()]
+    row["largest_difference"] = float(np.abs(both[0] - both[1]).max())  # of latents
+    return row
+
+
+def measure(steps: int, repeats: int) -> dict:
+    """Compare at every batch size, and say what ran."""
+    import keras
+
+    from recon import runs
+    from recon.stable_diffusion import networks, schedulers
+
+    keras.utils.set_random_seed(0)
+    denoiser = networks.denoiser(networks.SMALL, SIZE)
+    plan = schedulers.plan(steps)
+    result = {"size": SIZE, "weights": denoiser.count_params(), "steps": steps, "runs": []}
+    for count in BATCHES:
+        row = compare(denoiser, plan, count, repeats)
+        result["runs"].append(row)
+        print(
+            f"batch {count}, {steps} steps: recon {row['recon_seconds']:.3f} s a photo, KerasCV's "
+            f"loop {row['kerascv_seconds']:.3f} s: {row['faster']:.2f} times faster "
+            f"({row['fewer_cpu_seconds']:.2f} in CPU-seconds); latents differ by "
+            f"{row['largest_difference']:.1e} at most",
+            flush=True,
+        )
+    return result | {
+        "repeats": repeats,
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "cpu": cpu_name(),
+        "versions": runs.versions(),
+    }
+
+
+def main() -> None:
+    """Measure; keep the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    result = measure(options.steps, options.repeats)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
