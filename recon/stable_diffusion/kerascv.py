@@ -88,6 +88,9 @@ with in_place_of_kerascv(stand_ins(folder())):
     from keras_cv.src.models.stable_diffusion.clip_tokenizer import SimpleTokenizer
     from keras_cv.src.models.stable_diffusion.constants import _ALPHAS_CUMPROD
     from keras_cv.src.models.stable_diffusion.diffusion_model import (
+        GEGLU,
+        BasicTransformerBlock,
+        CrossAttention,
         ResBlock,
         SpatialTransformer,
         Upsample,
@@ -95,6 +98,7 @@ with in_place_of_kerascv(stand_ins(folder())):
     from keras_cv.src.models.stable_diffusion.padded_conv2d import PaddedConv2D
     from keras_cv.src.models.stable_diffusion.resnet_block import ResnetBlock
     from keras_cv.src.models.stable_diffusion.text_encoder import (
+        CLIPAttention,
         CLIPEmbedding,
         CLIPEncoderLayer,
         quick_gelu,
@@ -104,13 +108,116 @@ with in_place_of_kerascv(stand_ins(folder())):
 # in the precision of the global policy at that time, whatever the network's own.
 diffusion_model.td_dot = keras.ops.matmul
 
+# How blocks make their weights ---------------------------------------------------------------
+# KerasCV leaves it to the first call. Keras then traces a block once to find its weights and once
+# more to use it, and so does every block inside of it: the innermost are traced eight times over.
+
+
+def with_channels(shape: tuple, channels: int) -> tuple:
+    return (*shape[:-1], channels)
+
+
+def build_each(layers: list, shape: tuple) -> None:
+    for layer in layers:
+        layer.build(shape)
+
+
+def build_padded_conv(self, input_shape):
+    self.conv2d.build(self.padding2d.compute_output_shape(input_shape))
+
+
+def build_embedding(self, input_shape):
+    self.token_embedding.build()
+    self.position_embedding.build()
+
+
+def build_text_attention(self, input_shape):
+    build_each([self.q_proj, self.k_proj, self.v_proj, self.out_proj], input_shape)
+
+
+def build_text_layer(self, input_shape):
+    build_each([self.layer_norm1, self.clip_attn, self.layer_norm2, self.fc1], input_shape)
+    self.fc2.build(with_channels(input_shape, self.fc1.units))
+
+
+def build_pixel_attention(self, input_shape):
+    build_each([self.norm, self.q, self.k, self.v, self.proj_out], input_shape)
+
+
+def residual_projection(block, input_shape):
+    """The convolution beside a block that changes the number of channels, or nothing."""
+    if input_shape[-1] == block.output_dim:
+        return lambda x: x
+    projection = PaddedConv2D(block.output_dim, 1)
+    projection.build(input_shape)
+    return projection
+
+
+def build_photo_residual(self, input_shape):
+    build_each([self.norm1, self.conv1], input_shape)
+    build_each([self.norm2, self.conv2], with_channels(input_shape, self.output_dim))
+    self.residual_projection = residual_projection(self, input_shape)
+
+
+def build_latent_residual(self, input_shape):
+    shape, time = input_shape
+    build_each(self.entry_flow, shape)
+    build_each(self.embedding_flow, time)
+    build_each(self.exit_flow, with_channels(shape, self.output_dim))
+    self.residual_projection = residual_projection(self, shape)
+
+
+def build_attention(self, inputs_shape, context_shape=None):
+    build_each([self.to_q], inputs_shape)
+    build_each([self.to_k, self.to_v], context_shape or inputs_shape)
+    build_each([self.out_proj], with_channels(inputs_shape, self.num_heads * self.head_size))
+
+
+def build_gated(self, input_shape):
+    self.dense.build(input_shape)
+
+
+def build_transformer_block(self, input_shape):
+    shape, context = input_shape
+    build_each([self.norm1, self.attn1, self.norm2, self.norm3, self.geglu], shape)
+    self.attn2.build(shape, context)
+    self.dense.build(with_channels(shape, self.geglu.output_dim))
+
+
+def build_transformer(self, input_shape):
+    shape, context = input_shape
+    batch, height, width, channels = shape
+    build_each([self.norm, self.proj1, self.proj2], shape)
+    self.transformer_block.build([(batch, height * width, channels), context])
+
+
+def build_upsample(self, input_shape):
+    self.conv.build(self.ups.compute_output_shape(input_shape))
+
+
+PaddedConv2D.build = build_padded_conv
+CLIPEmbedding.build = build_embedding
+CLIPAttention.build = build_text_attention
+CLIPEncoderLayer.build = build_text_layer
+AttentionBlock.build = build_pixel_attention
+ResnetBlock.build = build_photo_residual
+ResBlock.build = build_latent_residual
+CrossAttention.build = build_attention
+GEGLU.build = build_gated
+BasicTransformerBlock.build = build_transformer_block
+SpatialTransformer.build = build_transformer
+Upsample.build = build_upsample
+
 ALPHAS_CUMPROD = np.asarray(_ALPHAS_CUMPROD, "float64")  # (1000,), of training's noise schedule
 
 __all__ = [
     "ALPHAS_CUMPROD",
     "AttentionBlock",
+    "BasicTransformerBlock",
+    "CLIPAttention",
     "CLIPEmbedding",
     "CLIPEncoderLayer",
+    "CrossAttention",
     "PaddedConv2D",
     "ResBlock",
     "ResnetBlock",

@@ -110,13 +110,14 @@ SMALL = Layout(
     text_width=64,
     text_layers=2,
     text_heads=4,
-    autoencoder=(32, 64, 64),
+    autoencoder=(32, 32, 64),
     autoencoder_blocks=1,
-    denoiser=(64, 128),
+    denoiser=(64, 96),
     denoiser_blocks=1,
-    attention=(0, 1),
+    attention=(1,),
     heads=4,
     time_width=64,
+    latent_scale=1.0,  # its training holds latents near a standard deviation of 1
 )
 
 
