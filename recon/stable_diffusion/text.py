@@ -20,11 +20,13 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from recon import commandline
 from recon.data import safari
 from recon.errors import BadInput
 
 UNCONDITIONAL = ""  # the prompt of guidance's other half, and of training without a prompt
-ADDRESS = "https://github.com/openai/CLIP/raw/main/clip/bpe_simple_vocab_16e6.txt.gz"
+ORIGIN = "bpe_simple_vocab_16e6.txt.gz of https://github.com/openai/CLIP"
+SHIPPED = Path(__file__).with_name("small.safetensors")  # the small model's trained weights
 
 # The small model's words, in the order of its embedding's rows: new ones go to the end.
 SMALL_WORDS = (
@@ -90,8 +92,8 @@ def read_merges(path: str | Path, count: int) -> list[str]:
     path = Path(path)
     if not path.is_file():
         raise BadInput(
-            f"{path}: no such file; CLIP's vocabulary is {ADDRESS}, or merges.txt in the "
-            "tokenizer folder of a diffusers model"
+            f"{path}: no such file; CLIP's vocabulary is {ORIGIN}, or merges.txt in the tokenizer "
+            "folder of a diffusers model"
         )
     raw = path.read_bytes()
     try:
@@ -99,14 +101,14 @@ def read_merges(path: str | Path, count: int) -> list[str]:
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise BadInput(
             f"{path}: {len(raw):,} bytes of a compressed file that ends early or is damaged; "
-            f"download it again from {ADDRESS}"
+            f"download it again: {ORIGIN}"
         ) from None
     except UnicodeDecodeError:
         text = ""  # it has no first line either
     first, *lines = text.split("\n")
     if "#version" not in first:
         raise BadInput(
-            f"{path}: not CLIP's vocabulary, whose first line has #version; it is {ADDRESS}"
+            f"{path}: not CLIP's vocabulary, whose first line has #version; it is {ORIGIN}"
         )
     merges = [" ".join(line.split()) for line in lines[:count]]
     while merges and not merges[-1]:  # the last line's own end
@@ -117,7 +119,7 @@ def read_merges(path: str | Path, count: int) -> list[str]:
     if len(merges) < count:
         raise BadInput(
             f"{path}: holds {len(merges):,} merges of {count:,}: it ends early; download it "
-            f"again from {ADDRESS}"
+            f"again: {ORIGIN}"
         )
     return merges
 
@@ -342,3 +344,75 @@ def table(prompts: Sequence[str], similarities: np.ndarray) -> Table:
     for number, (prompt, row) in enumerate(zip(prompts, similarities, strict=True), 1):
         shown.add_row(Text(f"{number} {prompt}"), *(f"{value:.3f}" for value in row))
     return shown
+
+
+# The command --------------------------------------------------------------------------------
+
+
+def load(weights: Path, vocabulary: Path | None = None) -> tuple:
+    """Load a text encoder and its tokenizer, and no other part of a model.
+
+    Args:
+        weights: a file of the small model; or a folder of Stable Diffusion 1.x, KerasCV's files or
+            diffusers' layout.
+        vocabulary: CLIP's; by default the one in the folder.
+
+    Raises:
+        BadInput: a file is missing, damaged, or another model's.
+    """
+    # Seconds to load, and a floor above: a command may look up, what it is made of may not.
+    from recon.stable_diffusion import networks
+    from recon.stable_diffusion import weights as files
+
+    if not weights.exists():
+        raise BadInput(
+            f"{weights}: no such file or folder; `python -m recon.train --model diffusion-small` "
+            "trains the small model"
+        )
+    if weights.is_file():
+        return files.load_small(weights).text_encoder, WordTokenizer(SMALL_WORDS)
+    encoder = networks.text_encoder(networks.STABLE_DIFFUSION)
+    if (weights / "text_encoder").is_dir():
+        path = files.safetensors_file(weights, "text_encoder", "model")
+        tokenizer = ClipTokenizer(vocabulary or weights / "tokenizer" / "merges.txt")
+        files.fill(path, files.places(encoder))
+    else:
+        path = files.find(files.TEXT_ENCODER, weights)
+        tokenizer = ClipTokenizer(vocabulary or files.find(files.VOCABULARY, weights))
+        files.load_legacy(encoder, path)
+    return encoder, tokenizer
+
+
+def compare(
+    *prompts: str, weights: Path = SHIPPED, vocabulary: Path | None = None, out: Path | None = None
+) -> None:
+    """Compare prompts as Stable Diffusion reads them.
+
+    Prints the cosine similarity of every two.
+
+    Parameters
+    ----------
+    prompts
+        Two or more, in quotes.
+    weights
+        Whose text encoder reads them: a file of the small model, by default the one that comes with
+        recon, or a folder of Stable Diffusion 1.x (KerasCV's files or diffusers' layout).
+    vocabulary
+        CLIP's, bpe_simple_vocab_16e6.txt.gz or merges.txt; by default the one in the folder.
+    out
+        A picture of the table, as PNG.
+    """
+    if len(prompts) < 2:
+        raise BadInput(f'{len(prompts)} to compare: name two prompts or more, "a cat" "a dog"')
+    for prompt in prompts:
+        check_prompt(prompt)
+    similarities = similarity(*load(weights, vocabulary), prompts)
+    commandline.console().print(table(prompts, similarities))
+    if out:
+        from recon import plots
+
+        plots.similarities(out, list(prompts), similarities)
+
+
+if __name__ == "__main__":
+    commandline.run(compare)

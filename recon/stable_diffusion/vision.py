@@ -9,24 +9,20 @@ Weights are OpenAI's, as the `transformers` library keeps them: model.safetensor
 https://huggingface.co/openai/clip-vit-large-patch14, which holds both halves.
 """
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import layers, ops
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from recon.errors import BadInput
-from recon.stable_diffusion import networks, text
-from recon.stable_diffusion.kerascv import CLIPEmbedding, CLIPEncoderLayer, quick_gelu
+from recon.stable_diffusion import networks, text, weights
+from recon.stable_diffusion.kerascv import CLIPAttention, quick_gelu
+from recon.stable_diffusion.weights import Place
 
 ADDRESS = "https://huggingface.co/openai/clip-vit-large-patch14/resolve/main/model.safetensors"
-ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 # Of the photos CLIP was trained on, per channel in [0, 1]
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -78,22 +74,28 @@ def prepare(photo, size: int = VIT_L_14.size):
 # The network --------------------------------------------------------------------------------
 
 
-@keras.saving.register_keras_serializable("recon")
 class Embeddings(layers.Layer):
-    """A learned class token before the patches, and a learned position for each.
+    """A token per patch, a learned class token before them, and a learned position for each.
 
-    `(B, P, width) -> (B, 1 + P, width)`.
+    `(B, S, S, 3) -> (B, 1 + (S / patch)², width)`.
     """
 
+    def __init__(self, width: int, patch: int, **kwargs):
+        super().__init__(**kwargs)
+        self.patches = layers.Conv2D(width, patch, patch, use_bias=False)
+        self.flat = layers.Reshape((-1, width))
+
     def build(self, shape):
-        _, patches, width = shape
-        self.token = self.add_weight(shape=(width,), initializer="random_normal", name="class")
+        self.patches.build(shape)
+        _, rows, columns, width = self.patches.compute_output_shape(shape)
+        self.token = self.add_weight(shape=(width,), initializer="random_normal")
         self.positions = self.add_weight(
-            shape=(1 + patches, width), initializer="random_normal", name="positions"
+            shape=(1 + rows * columns, width), initializer="random_normal"
         )
 
-    def call(self, patches):
-        token = ops.broadcast_to(self.token, (ops.shape(patches)[0], 1, patches.shape[-1]))
+    def call(self, photo):
+        patches = self.flat(self.patches(photo))  # (B, 256, 1024) of ViT-L/14
+        token = ops.broadcast_to(self.token, (ops.shape(photo)[0], 1, patches.shape[-1]))
         return ops.concatenate([token, patches], axis=1) + self.positions
 
 
@@ -105,12 +107,13 @@ def norm(name: str):
 def encoder_layer(width: int, heads: int, name: str):
     """Attention, then two dense layers, each normalised before and added: `(B, L, width)`.
 
-    KerasCV's CLIPEncoderLayer without its mask: every patch sees every other.
+    KerasCV's CLIPEncoderLayer, whose mask cannot be left out: every patch sees every other.
     """
 
     def block(x):
         y = norm(f"{name}.layer_norm1")(x)
-        y = layers.MultiHeadAttention(heads, width // heads, name=f"{name}.self_attn")(y, y)
+        attention = CLIPAttention(width, heads, causal=False, name=f"{name}.self_attn")
+        y = attention(y, attention_mask=0.0)  # added to every weight: it asks for a mask
         x = layers.Add()([x, y])
         y = norm(f"{name}.layer_norm2")(x)
         y = layers.Dense(4 * width, quick_gelu, name=f"{name}.mlp.fc1")(y)  # (B, L, 4 width)
@@ -129,15 +132,8 @@ def vision_encoder(layout: Layout = VIT_L_14) -> keras.Model:
     """
     photo = layers.Input((layout.size, layout.size, 3), name="photo")
     # shapes as of ViT-L/14
-    x = layers.Conv2D(
-        layout.width,
-        layout.patch,
-        layout.patch,
-        use_bias=False,
-        name="vision_model.embeddings.patch_embedding",
-    )(photo)  # (B, 16, 16, 1024)
-    x = layers.Reshape((-1, layout.width))(x)  # (B, 256, 1024)
-    x = Embeddings(name="vision_model.embeddings")(x)  # (B, 257, 1024)
+    x = Embeddings(layout.width, layout.patch, name="vision_model.embeddings")(photo)
+    # (B, 257, 1024)
     x = norm("vision_model.pre_layrnorm")(x)  # the published name
     for i in range(layout.layers):
         name = f"vision_model.encoder.layers.{i}"
@@ -156,8 +152,8 @@ class Clip:
 
     vision: keras.Model  # of `vision_encoder`
     text: keras.Model  # of `networks.text_encoder`
-    projection: np.ndarray  # (text width, projection): from a prompt's summary to what is shared
-    temperature: float  # divides cosines before a softmax over prompts; 0.01 in OpenAI's
+    projection: keras.Variable  # (text width, projection): a prompt's summary to what is shared
+    logit_scale: keras.Variable  # logarithm; cosines times its exponential go into a softmax
 
 
 def load_clip(
@@ -177,109 +173,55 @@ def load_clip(
         BadInput: no such file, one that is damaged, or tensors missing, unknown or of another
             shape.
     """
-    tensors = read(path)
-    vision, prompts = vision_encoder(layout), networks.text_encoder(text_layout)
-    places = {name: place for model in (vision, prompts) for name, place in published(model)}
-    shapes = {name: place.shape for name, place in places.items()}
-    shapes["text_projection.weight"] = (layout.projection, text_layout.text_width)
-    shapes["logit_scale"] = ()
-    check(path, {name: tensor.shape for name, tensor in tensors.items()}, shapes)
-    for name, place in places.items():
-        place.fill(tensors[name])
-    projection = tensors["text_projection.weight"].astype("float32").T
-    return Clip(vision, prompts, projection, float(np.exp(-tensors["logit_scale"])))
-
-
-def read(path: str | Path) -> dict[str, np.ndarray]:
-    """The tensors of a safetensors file, without position numbers: 0, 1, 2 and so on.
-
-    Raises:
-        BadInput: no such file, or one that is damaged or ends early.
-    """
     if not Path(path).is_file():
         raise BadInput(f"{path}: no such file; CLIP's weights are {ADDRESS}")
-    try:
-        tensors = load_file(path)
-    except SafetensorError:
-        size = Path(path).stat().st_size
-        raise BadInput(
-            f"{path}: {size:,} bytes that are no whole safetensors file; download it again from "
-            f"{ADDRESS}"
-        ) from None
-    return {name: x for name, x in tensors.items() if not name.endswith(".position_ids")}
+    clip = Clip(
+        vision_encoder(layout),
+        networks.text_encoder(text_layout),
+        keras.Variable(np.zeros((text_layout.text_width, layout.projection), "float32")),
+        keras.Variable(np.float32(0)),
+    )
+    wanted = places(clip)
+    with weights.tensors(Path(path)) as file:
+        # Position numbers are 0, 1, 2 and so on.
+        names = [name for name in file.keys() if not name.endswith(".position_ids")]  # noqa: SIM118
+        check(path, {name: tuple(file.get_slice(name).get_shape()) for name in names}, wanted)
+        for name in names:
+            wanted[name].fill(file.get_tensor(name))
+    return clip
 
 
-def check(path: str | Path, found: dict[str, tuple], wanted: dict[str, tuple]) -> None:
+def places(clip: Clip) -> dict[str, Place]:
+    """Published name -> place, of every weight of both halves."""
+    _, embeddings, *others = clip.vision.layers
+    found = {
+        f"{embeddings.name}.class_embedding": Place(embeddings.token, (0,)),
+        f"{embeddings.name}.patch_embedding.weight": Place(embeddings.patches.kernel, (3, 2, 0, 1)),
+        f"{embeddings.name}.position_embedding.weight": Place(embeddings.positions, (0, 1)),
+        "text_projection.weight": Place(clip.projection, (1, 0)),
+        "logit_scale": Place(clip.logit_scale, ()),
+    }
+    for layer in others:
+        found |= dict(weights.published(layer, layer.name))
+    return found | weights.places(clip.text)
+
+
+def check(path: str | Path, found: dict[str, tuple], wanted: dict[str, Place]) -> None:
     """Refuse a file whose tensors are not, name for name and shape for shape, those wanted."""
     for problem, names in (
-        ("lacks", wanted.keys() - found.keys()),
+        ("lacks tensor", wanted.keys() - found.keys()),
         ("has an unknown tensor", found.keys() - wanted.keys()),
     ):
         if names:
             first, more = min(names), len(names) - 1
             others = f" and {more} more" if more else ""
-            raise BadInput(f"{path}: {problem} {first}{others}; CLIP ViT-L/14 is {ADDRESS}")
-    for name, shape in wanted.items():
-        if found[name] != shape:
-            raise BadInput(f"{path}: {name} is {found[name]}, {shape} was expected: {ADDRESS}")
-
-
-class Place(NamedTuple):
-    """Where a published tensor goes."""
-
-    variable: keras.Variable
-    shape: tuple[int, ...]  # of the published tensor
-    axes: tuple[int, ...]  # its axes in Keras's order
-
-    def fill(self, tensor: np.ndarray) -> None:
-        # Keras's attention has its heads on an axis of their own: the same numbers, reshaped.
-        self.variable.assign(tensor.transpose(self.axes).reshape(self.variable.shape))
-
-
-def plain(variable) -> Place:
-    """A tensor that PyTorch keeps as Keras does."""
-    return Place(variable, tuple(variable.shape), tuple(range(len(variable.shape))))
-
-
-def published(model: keras.Model) -> Iterator[tuple[str, Place]]:
-    """Every tensor of a half of CLIP: its published name and its place."""
-    for layer in model.layers:
-        for end, place in published_layer(layer):
-            yield f"{layer.name}.{end}", place
-
-
-def published_layer(layer) -> Iterator[tuple[str, Place]]:
-    """The tensors of one layer, named as in PyTorch's module of that kind."""
-    match layer:
-        case Embeddings():
-            yield "class_embedding", plain(layer.token)
-            yield "position_embedding.weight", plain(layer.positions)
-        case CLIPEmbedding():
-            yield "token_embedding.weight", plain(layer.token_embedding.embeddings)
-            yield "position_embedding.weight", plain(layer.position_embedding.embeddings)
-        case layers.LayerNormalization():
-            yield "weight", plain(layer.gamma)
-            yield "bias", plain(layer.beta)
-        case layers.Conv2D():
-            height, width, inputs, outputs = layer.kernel.shape
-            yield "weight", Place(layer.kernel, (outputs, inputs, height, width), (2, 3, 1, 0))
-        case layers.Dense():
-            yield "weight", Place(layer.kernel, tuple(layer.kernel.shape[::-1]), (1, 0))
-            if layer.use_bias:
-                yield "bias", plain(layer.bias)
-        case layers.MultiHeadAttention():
-            inner = layer.query_dense, layer.key_dense, layer.value_dense, layer.output_dense
-            for name, part in zip(ATTENTION, inner, strict=True):
-                width = math.prod(part.bias.shape)
-                yield f"{name}.weight", Place(part.kernel, (width, width), (1, 0))
-                yield f"{name}.bias", Place(part.bias, (width,), (0,))
-        case CLIPEncoderLayer():
-            parts = {f"self_attn.{name}": getattr(layer.clip_attn, name) for name in ATTENTION}
-            parts |= {name: getattr(layer, name) for name in ("layer_norm1", "layer_norm2")}
-            parts |= {f"mlp.{name}": getattr(layer, name) for name in ("fc1", "fc2")}
-            for name, part in parts.items():
-                for end, place in published_layer(part):
-                    yield f"{name}.{end}", place
+            raise BadInput(f"{path}: {problem} {first!r}{others}; CLIP ViT-L/14 is {ADDRESS}")
+    for name, place in wanted.items():
+        if found[name] != place.shape:
+            raise BadInput(
+                f"{path}: tensor {name!r} is {found[name]}, not {place.shape}; CLIP ViT-L/14 is "
+                f"{ADDRESS}"
+            )
 
 
 # Photos and prompts -------------------------------------------------------------------------
@@ -290,7 +232,7 @@ def image_similarity(
 ) -> np.ndarray:
     """How well prompts describe photos.
 
-    Divided by `clip.temperature`, a softmax over the prompts says which is the likeliest.
+    Times `exp(clip.logit_scale)`, a softmax over the prompts says which is the likeliest.
 
     Args:
         clip: of `load_clip`.
@@ -303,5 +245,6 @@ def image_similarity(
     """
     size = clip.vision.input_shape[1]
     seen = ops.convert_to_numpy(clip.vision(prepare(photos, size), training=False))
-    said = text.summaries(clip.text, tokenizer, prompts) @ clip.projection  # (M, projection)
+    said = text.summaries(clip.text, tokenizer, prompts)  # (M, text width)
+    said = said @ ops.convert_to_numpy(clip.projection)  # (M, projection)
     return text.cosine(seen, said)

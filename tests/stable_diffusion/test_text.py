@@ -4,8 +4,10 @@ import recon  # noqa: F401, I001 (first: TensorFlow then starts quietly)
 import gzip
 import io
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -13,10 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
+from safetensors.numpy import save_file
 
+from recon import commandline
 from recon.data import safari
 from recon.errors import BadInput
-from recon.stable_diffusion import networks, text
+from recon.stable_diffusion import networks, text, weights
 
 ANY_TEXT = st.text() | st.text(st.characters(categories=("Cs", "Cc", "Lu", "Mn", "Zs")))
 some = settings(max_examples=50, deadline=None)
@@ -125,7 +129,7 @@ def test_a_file_that_is_no_vocabulary(tmp_path, content, line):
 
 
 def test_a_missing_file_and_an_impossible_vocabulary(tmp_path):
-    with pytest.raises(BadInput, match=r"gone\.txt: no such file; CLIP's vocabulary is https://"):
+    with pytest.raises(BadInput, match=r"gone\.txt: no such file; CLIP's vocabulary is bpe_simple"):
         text.ClipTokenizer(tmp_path / "gone.txt")
     for vocabulary in (514, 49_409):
         with pytest.raises(ValueError, match=f"vocabulary {vocabulary}: must be"):
@@ -340,7 +344,7 @@ PROGRAM = """
 import sys
 import recon
 import numpy as np
-from recon.stable_diffusion import networks, text
+from recon.stable_diffusion import networks, text, weights
 encoder = networks.text_encoder(networks.SMALL)
 encoder.load_weights(sys.argv[1])
 words = text.WordTokenizer(text.SMALL_WORDS)
@@ -359,3 +363,67 @@ def test_the_other_backend_says_the_same(encoder, words, tmp_path):
     assert done.returncode == 0, done.stderr
     said = text.embed(encoder, words, ["a tiger", ""])
     np.testing.assert_allclose(np.load(paths[1]), said, atol=1e-4)
+
+
+# The command
+
+
+@pytest.fixture(scope="module")
+def small_file(encoder, tmp_path_factory):
+    """A file of the small model, untrained."""
+    parts = networks.SMALL, None, encoder, *weights.build(networks.SMALL, 64, 4)[1:]
+    path = tmp_path_factory.mktemp("small") / "small.safetensors"
+    weights.save_small(path, weights.Loaded(*parts))
+    return path
+
+
+def test_the_command_prints_the_table_and_draws_it(encoder, words, small_file, tmp_path, capsys):
+    prompts, picture = ["a tiger", "an elephant"], tmp_path / "table.png"
+    commandline.run(text.compare, [*prompts, f"--weights={small_file}", f"--out={picture}"])
+    printed = capsys.readouterr().out
+    cosine = text.similarity(encoder, words, prompts)[0, 1]
+    rows = [re.findall(r"[-\w .]+", line) for line in printed.splitlines() if "│" in line]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["1 a tiger", "1.000", f"{cosine:.3f}"],
+        ["2 an elephant", f"{cosine:.3f}", "1.000"],
+    ]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["a cat"], "1 to compare: name two prompts or more"),
+        (["a cat", " "], "the prompt ' ' is empty"),
+        (["a cat", "a dog", "--weights=gone"], "gone: no such file or folder; `python -m recon"),
+        (["a cat", "a dog", "--weights=."], "kcv_encoder.h5: no such file, about 490 MB"),
+    ],
+)
+def test_the_command_refuses(arguments, line, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    layout = replace(networks.SMALL, name="in place of the large")
+    monkeypatch.setattr(networks, "STABLE_DIFFUSION", layout)
+    with pytest.raises(SystemExit):
+        commandline.run(text.compare, arguments)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert line in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_a_diffusers_folder_brings_its_vocabulary(tmp_path, monkeypatch):
+    layout = replace(networks.SMALL, vocabulary=49_408)
+    monkeypatch.setattr(networks, "STABLE_DIFFUSION", layout)
+    made = networks.text_encoder(layout)
+    for part in ("text_encoder", "tokenizer"):
+        (tmp_path / part).mkdir()
+    tensors = {name: place.read() for name, place in weights.places(made).items()}
+    tensors = {name: np.ascontiguousarray(x) for name, x in tensors.items()}
+    save_file(tensors, tmp_path / "text_encoder" / "model.safetensors")
+    write_merges(tmp_path / "tokenizer" / "merges.txt", synthetic_merges())
+    encoder, tokenizer = text.load(tmp_path)
+    assert isinstance(tokenizer, text.ClipTokenizer)
+    np.testing.assert_allclose(
+        text.embed(encoder, tokenizer, "a cat"), text.embed(made, tokenizer, "a cat"), atol=1e-6
+    )
