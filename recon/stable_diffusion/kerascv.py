@@ -108,6 +108,21 @@ with in_place_of_kerascv(stand_ins(folder())):
 # in the precision of the global policy at that time, whatever the network's own.
 diffusion_model.td_dot = keras.ops.matmul
 
+
+@contextmanager
+def precision(policy: str | keras.DTypePolicy) -> Iterator[None]:
+    """Build blocks in a precision, which goes no further.
+
+    `bfloat16` halves the weights' memory; `mixed_bfloat16` keeps them in float32.
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 # How blocks make their weights ---------------------------------------------------------------
 # KerasCV leaves it to the first call. Keras then traces a block once to find its weights and once
 # more to use it, and so does every block inside of it: the innermost are traced eight times over.
@@ -148,7 +163,8 @@ def residual_projection(block, input_shape):
     """The convolution beside a block that changes the number of channels, or nothing."""
     if input_shape[-1] == block.output_dim:
         return lambda x: x
-    projection = PaddedConv2D(block.output_dim, 1)
+    with precision(block.dtype_policy):
+        projection = PaddedConv2D(block.output_dim, 1)
     projection.build(input_shape)
     return projection
 
@@ -224,5 +240,6 @@ __all__ = [
     "SimpleTokenizer",
     "SpatialTransformer",
     "Upsample",
+    "precision",
     "quick_gelu",
 ]

@@ -8,12 +8,10 @@ two CPU cores train in minutes.
 Every layer with weights bears the name that the `diffusers` library gives its module, so that
 `recon.stable_diffusion.weights` finds it.
 
-Photos in here are in [-1, 1]. Precision is Keras's global policy at the time of building
-(`precision`).
+Photos in here are in [-1, 1]. Precision is Keras's global policy at the time of building:
+`with precision("bfloat16"): network = decoder(layout, size)`.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
@@ -28,8 +26,22 @@ from recon.stable_diffusion.kerascv import (
     ResnetBlock,
     SpatialTransformer,
     Upsample,
+    precision,
     quick_gelu,
 )
+
+__all__ = [
+    "SMALL",
+    "STABLE_DIFFUSION",
+    "Layout",
+    "decoder",
+    "denoiser",
+    "image_encoder",
+    "latent_side",
+    "moments",
+    "precision",
+    "text_encoder",
+]
 
 GROUPS = 32  # of every GroupNormalization in KerasCV's blocks, whatever the width
 
@@ -119,20 +131,6 @@ SMALL = Layout(
     time_width=64,
     latent_scale=1.0,  # its training holds latents near a standard deviation of 1
 )
-
-
-@contextmanager
-def precision(policy: str) -> Iterator[None]:
-    """Build networks in a precision: `with precision("bfloat16"): network = decoder(...)`.
-
-    `bfloat16` halves the weights' memory; `mixed_bfloat16` keeps them in float32.
-    """
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def latent_side(layout: Layout, size: int) -> int:
