@@ -384,7 +384,10 @@ def load(weights: Path, vocabulary: Path | None = None) -> tuple:
 
 
 def compare(
-    *prompts: str, weights: Path = SHIPPED, vocabulary: Path | None = None, out: Path | None = None
+    *prompts: str,
+    weights: Path | None = None,
+    vocabulary: Path | None = None,
+    out: Path | None = None,
 ) -> None:
     """Compare prompts as Stable Diffusion reads them.
 
@@ -406,7 +409,7 @@ def compare(
         raise BadInput(f'{len(prompts)} to compare: name two prompts or more, "a cat" "a dog"')
     for prompt in prompts:
         check_prompt(prompt)
-    similarities = similarity(*load(weights, vocabulary), prompts)
+    similarities = similarity(*load(weights or SHIPPED, vocabulary), prompts)
     commandline.console().print(table(prompts, similarities))
     if out:
         from recon import plots
