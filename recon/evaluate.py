@@ -15,6 +15,7 @@ from recon.data import catalog, challenge, safari
 from recon.errors import BadInput
 from recon.methods import Method
 from recon.progress import progress
+from recon.stable_diffusion.request import Request, asked
 
 SAFARI_SIZE = 64
 SMALLEST = 16  # SSIM's window is 11 pixels wide
@@ -119,11 +120,10 @@ def compare(
         masked = photo * (1 - mask)
         for method in chosen:
             complete = restore.at_any_size(method)
-            together = len(photo) if method.size == size else 1  # windows come one by one
-            if method.size and (method.name, together) not in seen:
+            if method.size and (method.name, len(photo)) not in seen:
                 # A network is compiled for every new shape: that is not its time.
-                complete(masked[:together], mask[:together])
-                seen.add((method.name, together))
+                complete(masked, mask)
+                seen.add((method.name, len(photo)))
             start = time.perf_counter()
             completed = complete(masked, mask)
             scores[method.name].add(seconds=time.perf_counter() - start)
@@ -187,13 +187,24 @@ def report(data: str, size: int, split: str, photos: int, scores: dict) -> dict:
     return {"data": data, "size": size, "split": split, "photos": photos, "methods": scores}
 
 
-def choose(names: Iterable[str], size: int | None, data: str) -> tuple[list[Method], int]:
+def choose(
+    names: Iterable[str],
+    size: int | None,
+    data: str,
+    request: Request | None = None,
+    seed: int = 0,
+) -> tuple[list[Method], int]:
     """Load methods and settle the size: what the user says, the largest run's, or the default.
 
     Raises:
         BadInput: no or an unknown method, two of one name, a size that cannot be meant.
     """
-    chosen = [methods.load(name) for name in names]
+    names = list(names)
+    prompted = [name for name in names if methods.takes_request(name)]
+    if request and not prompted:
+        raise BadInput("none of --methods takes a prompt, nor another option of a diffusion model")
+    request = asked(request, seed)
+    chosen = [methods.load(name, request if name in prompted else None) for name in names]
     if not chosen:
         raise BadInput(f"--methods names none: choose from {', '.join(classical.FILLS)} and runs")
     if size is None:
@@ -218,6 +229,7 @@ def evaluate(
     split: Literal["train", "val", "test"] = "test",
     size: int | None = None,
     seed: int = 0,
+    diffusion: Request | None = None,
     out: Path | None = None,
 ) -> None:
     """Compare methods on the same photos and boxes.
@@ -227,21 +239,22 @@ def evaluate(
     data
         `safari`, the drawn photos, or a folder of photos.
     methods
-        Classical fills (mean, harmonic, telea, biharmonic) and folders of training runs. A run of
-        another size than the photos' sees them through windows, as in recon.restore.
+        Classical fills (mean, harmonic, telea, biharmonic), diffusion-small, stable-diffusion and
+        folders of training runs. A network of another size than the photos' sees them through
+        windows, as in recon.restore.
     split
         Which photos.
     size
         Height and width of the photos; by default the largest run's, or 64 for safari and 256
         for folders.
     seed
-        Chooses splits and boxes where the data has none.
+        Chooses splits and boxes where the data has none, and a diffusion model's fills.
     out
         Folder for report.json and samples.png; without it, only the table is printed.
     """
     from recon import runs
 
-    chosen, size = choose(methods, size, data)
+    chosen, size = choose(methods, size, data, diffusion, seed)
     if out:
         runs.check_free(out)
     table = with_boxes(catalog.split_of(catalog.load(data, seed), split), seed)

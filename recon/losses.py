@@ -15,6 +15,19 @@ class Linear(keras.losses.Loss):
         return -(2 * y_true - 1) * y_pred
 
 
+class GaussianKL(keras.losses.Loss):
+    """Kullback-Leibler divergence of normal distributions from the standard one, a value each.
+
+    Kingma and Welling, 2014, Auto-Encoding Variational Bayes, appendix B
+    (https://arxiv.org/abs/1312.6114). `y_pred` `(..., 2C)` holds C means, then C logarithms of
+    variances; `y_true` is not looked at.
+    """
+
+    def call(self, y_true, y_pred):
+        mean, log_variance = ops.split(y_pred, 2, axis=-1)
+        return (mean**2 + ops.exp(log_variance) - 1 - log_variance) / 2
+
+
 class AdversarialLoss:
     """Both players' terms, for the objective that a name chooses.
 

@@ -8,6 +8,10 @@ import numpy as np
 
 from recon import classical
 from recon.errors import BadInput
+from recon.progress import progress
+from recon.stable_diffusion.request import Request
+
+DIFFUSION = ("diffusion-small", "stable-diffusion")  # completed in view of a prompt
 
 
 @dataclass(frozen=True)
@@ -51,21 +55,72 @@ def learned_method(name: str, model) -> Method:
     return Method(name, complete, model.size)
 
 
-def load(name: str) -> Method:
+def diffusion_method(name: str, networks, request: Request) -> Method:
+    """Latent diffusion in view of a prompt (`recon.stable_diffusion.inpaint`)."""
+    from recon.stable_diffusion import inpaint
+
+    large = name == "stable-diffusion"  # a step takes seconds, and a photo gigabytes
+
+    def steps(rows):
+        return progress(rows, "denoising", len(rows))
+
+    def complete(masked, mask):
+        together = request.batch if large else len(masked)
+        parts = [
+            inpaint.inpaint(
+                networks,
+                masked[start : start + together],
+                mask[start : start + together],
+                request,
+                steps if large else None,
+            )
+            for start in range(0, len(masked), together)
+        ]
+        return np.concatenate(parts)
+
+    return Method(name, complete, networks.size)
+
+
+def takes_request(name: str) -> bool:
+    """Whether a method is a diffusion model: one of the package's, or a run's."""
+    if name in DIFFUSION or not Path(name).is_dir() or name in classical.FILLS:
+        return name in DIFFUSION
+    from recon import runs
+
+    return runs.read_config(name)["settings"]["model"] in DIFFUSION
+
+
+def load(name: str, request: Request | None = None) -> Method:
     """Find a method by what a user calls it.
 
     Args:
-        name: a classical fill, or the folder of a training run.
+        name: a classical fill, diffusion-small, stable-diffusion, or the folder of a training run.
+        request: what a diffusion model is to make; None: anything that fits.
 
     Raises:
-        BadInput: neither, or a folder without a trained model.
+        BadInput: none of these, a folder without a trained model, weights that are not there, or
+            a request to a method that takes none.
     """
-    if name in classical.FILLS:
-        return classical_method(name)
-    if not Path(name).is_dir():
-        fills = ", ".join(classical.FILLS)
-        raise BadInput(f"unknown method {name!r}: choose from {fills}, or name a run's folder")
-    from recon import runs  # Keras takes seconds to load: only a learned method pays for it
+    if name in DIFFUSION:
+        from recon.stable_diffusion import inpaint
 
-    # Resolved: `.` has no name of its own.
-    return learned_method(Path(name).resolve().name, runs.load_model(name))
+        request = request or Request()
+        request.check()
+        return diffusion_method(name, inpaint.load(name, request), request)
+    if name in classical.FILLS:
+        found = classical_method(name)
+    elif Path(name).is_dir():
+        from recon import runs  # Keras takes seconds to load: only a learned method pays for it
+
+        model = runs.load_model(name)
+        name = Path(name).resolve().name  # `.` has no name of its own
+        if request is not None and hasattr(model, "parts"):  # a diffusion model
+            request.check()
+            return diffusion_method(name, model.parts(), request)
+        found = learned_method(name, model)
+    else:
+        names = ", ".join((*classical.FILLS, *DIFFUSION))
+        raise BadInput(f"unknown method {name!r}: choose from {names}, or name a run's folder")
+    if request is not None:
+        raise BadInput(f"{name} takes no prompt, nor another option of a diffusion model")
+    return found

@@ -42,7 +42,7 @@ def comparison(path: Path, columns: dict[str, np.ndarray], errors: dict[str, lis
                 weight = "bold" if errors[title][row] == lowest else "normal"
                 caption = f"{errors[title][row]:.3f}"
                 cell.set_xlabel(caption, fontsize=10, fontweight=weight, labelpad=2)
-            elif column == 0:
+            elif column == 0 and errors:
                 cell.set_xlabel("RMSE", fontsize=10, labelpad=2)
     save(figure, path)
 

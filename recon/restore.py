@@ -8,6 +8,7 @@ pasted, at the photo's own resolution; known pixels stay as they are, bit for bi
 
 import math
 import time
+from collections.abc import Generator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from recon.atomic import writing
 from recon.boxes import Box
 from recon.data import photos
 from recon.errors import BadInput
+from recon.stable_diffusion.request import Request, asked
 
 SHARE = boxes.SIDE / boxes.PHOTO  # of a training photo's side that a box takes
 # A classical fill of a million missing pixels takes 15 seconds and 2 GB (harmonic, a hole of
@@ -197,13 +199,20 @@ def complete_at(
     return to_bytes(completed)
 
 
-def guess_in(
-    method: methods.Method, photo: np.ndarray, missing: np.ndarray, window: Box
-) -> np.ndarray:
+# A network's side of a window: it is sent what is shown, and gives back what it completes of it.
+# The two ends are a generator and whoever drives it, so that photos can go side by side.
+Seen = tuple[np.ndarray, np.ndarray]  # masked (S, S, 3) and mask (S, S, 1) of the network's size
+Walk = Generator[Seen, np.ndarray, np.ndarray]
+
+
+def guess_in(photo: np.ndarray, missing: np.ndarray, window: Box, size: int) -> Walk:
     """Complete what a window shows; where it reaches over the edge the photo is mirrored.
 
     A network sees the window at its own size. What comes back is the harmonic fill at the photo's
     size, and on it, enlarged, what the network adds to the harmonic fill at its own.
+
+    Yields:
+        once, the window as the network of that size sees it; it is sent the completed one.
 
     Returns:
         uint8, of the window's size as far as it lies on the photo.
@@ -213,30 +222,37 @@ def guess_in(
     beyond = ((0, window.height - rows), (0, window.width - columns))
     view = np.pad(view, (*beyond, (0, 0)), mode="symmetric")
     hole = np.pad(hole, beyond, mode="symmetric")
-    shape = (method.size, method.size)
-    masked, mask = shrink(view, hole, shape)
-    if shape == hole.shape or hole.sum() > LARGEST or mask.all():
-        return complete_at(method, view, hole, shape)[:rows, :columns]
-    # Enlarged, a network's answer has lost every fine detail that runs into the hole. What it adds
-    # to the harmonic fill is smooth and loses little; the fill has the detail at any size.
-    added = method(masked[None], mask[None])[0] - classical.harmonic(masked, mask)
-    fine = classical.harmonic(*shrink(view, hole, hole.shape))
-    completed = fine + resize(added, hole.shape, Image.Resampling.BICUBIC)
+    masked, mask = shrink(view, hole, (size, size))
+    completed = yield masked, mask
+    if (size, size) != hole.shape and (hole.sum() > LARGEST or mask.all()):
+        completed = resize(completed, hole.shape, Image.Resampling.BICUBIC)
+    elif (size, size) != hole.shape:
+        # Enlarged, a network's answer has lost every fine detail that runs into the hole. What it
+        # adds to the harmonic fill is smooth and loses little; the fill has the detail at any size.
+        added = completed - classical.harmonic(masked, mask)
+        fine = classical.harmonic(*shrink(view, hole, hole.shape))
+        completed = fine + resize(added, hole.shape, Image.Resampling.BICUBIC)
     return to_bytes(completed)[:rows, :columns]
 
 
-def complete_by_windows(method: methods.Method, photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Complete a photo of any size with a method that knows one size only.
+def walk(photo: np.ndarray, mask: np.ndarray, size: int) -> Walk:
+    """Complete a photo of any size, window by window, for a network of one size.
 
     Small holes first; what is filled counts as known from then on, so that pieces of one hole
-    go on from each other. Arguments and result as for `complete`.
+    go on from each other.
+
+    Yields:
+        each window as the network sees it; it is sent the completed one.
+
+    Returns:
+        as `complete`.
     """
     photo, missing = photo.copy(), mask[..., 0] > 0
-    todo = pieces(mask, method.size)
+    todo = pieces(mask, size)
     while todo:
-        window = window_around(todo[0], method.size, missing.shape)
-        now = [box for box in todo if serves(window, box, method.size, missing.shape)]
-        guess = guess_in(method, photo, missing, window)
+        window = window_around(todo[0], size, missing.shape)
+        now = [box for box in todo if serves(window, box, size, missing.shape)]
+        guess = yield from guess_in(photo, missing, window, size)
         for box in now:
             hole = missing[area(box)]
             inside = box._replace(row=box.row - window.row, column=box.column - window.column)
@@ -244,6 +260,27 @@ def complete_by_windows(method: methods.Method, photo: np.ndarray, mask: np.ndar
             hole[:] = False
         todo = [box for box in todo if box not in now]
     return photo
+
+
+def side_by_side(method: methods.Method, walks: list[Walk]) -> list[np.ndarray]:
+    """Go through several photos at once: the network sees the next window of each as one batch."""
+    seen: dict[int, Seen] = {}
+    results: dict[int, np.ndarray] = {}
+
+    def go_on(number: int, completed: np.ndarray | None) -> None:
+        try:
+            seen[number] = walks[number].send(completed)
+        except StopIteration as end:
+            results[number] = end.value
+            seen.pop(number, None)
+
+    for number in range(len(walks)):
+        go_on(number, None)
+    while seen:
+        masked, mask = (np.stack(arrays) for arrays in zip(*seen.values(), strict=True))
+        for number, completed in zip(list(seen), method(masked, mask), strict=True):
+            go_on(number, completed)
+    return [results[number] for number in range(len(walks))]
 
 
 def complete(method: methods.Method, photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -258,7 +295,7 @@ def complete(method: methods.Method, photo: np.ndarray, mask: np.ndarray) -> np.
         uint8 `(H, W, 3)`; known pixels are the photo's, bit for bit.
     """
     if method.size is not None:
-        return complete_by_windows(method, photo, mask)
+        return side_by_side(method, [walk(photo, mask, method.size)])[0]
     missing = mask[..., 0] > 0
     factor = max(1, math.sqrt(missing.sum() / LARGEST))
     shape = tuple(max(1, int(side / factor)) for side in missing.shape)
@@ -278,8 +315,8 @@ def at_any_size(method: methods.Method) -> methods.Method:
         if masked.shape[1:3] == (method.size, method.size):
             return method(masked, mask)
         photo = np.round(masked * 255).astype("uint8")
-        pairs = zip(photo, mask, strict=True)
-        guess = np.stack([complete(method, *pair) for pair in pairs]).astype("float32") / 255
+        walks = [walk(*pair, method.size) for pair in zip(photo, mask, strict=True)]
+        guess = np.stack(side_by_side(method, walks)).astype("float32") / 255
         return classical.paste(masked, mask, guess)
 
     return methods.Method(method.name, complete_all)
@@ -423,6 +460,8 @@ def restore(
     box: list[str] | None = None,
     mask: Path | None = None,
     method: str = "harmonic",
+    diffusion: Request | None = None,
+    seed: int = 0,
     out: Path | None = None,
 ) -> None:
     """Fill the missing pieces of photos of any size; known pixels stay as they are.
@@ -437,7 +476,9 @@ def restore(
         box: ROW,COL or ROW,COL,HEIGHT,WIDTH in pixels of the top-left corner and the size
             (75×75 unless said); several after one another. They hold for every photo.
         mask: a picture as large as the photo, white where it is missing, instead of boxes.
-        method: mean, harmonic, telea, biharmonic, or the folder of a training run.
+        method: mean, harmonic, telea, biharmonic, diffusion-small, stable-diffusion, or the folder
+            of a training run.
+        seed: chooses one of the many fills that a diffusion model can make.
         out: a file, or a folder for NAME-restored.ENDING; by default beside the photo.
     """
     if bool(box) == bool(mask):
@@ -452,7 +493,7 @@ def restore(
         find_mask(path, photos.read(path).shape[:2], holes, mask)
         if read_extras(path).layers is not None and goal.suffix.lower() in LOSSY:
             raise BadInput(f"{path}: {goal.name} cannot hold its alpha channel; write a .png")
-    fill = methods.load(method)
+    fill = methods.load(method, asked(diffusion, seed))
     for path, goal in zip(photo, targets, strict=True):
         began = time.perf_counter()
         pixels = photos.read(path)

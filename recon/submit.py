@@ -11,6 +11,7 @@ from recon.boxes import Box
 from recon.data import challenge, photos
 from recon.errors import BadInput
 from recon.progress import progress
+from recon.stable_diffusion.request import Request, asked
 
 BATCH = 16  # photos completed at once
 
@@ -60,6 +61,8 @@ def submit(
     data: Path,
     method: str,
     out: Path,
+    diffusion: Request | None = None,
+    seed: int = 0,
     channels: challenge.Channels = "bgr",
     values: challenge.Values = "minmax",
 ) -> None:
@@ -73,10 +76,13 @@ def submit(
     data
         The challenge folder.
     method
-        mean, harmonic, telea, biharmonic, or the folder of a training run. A run of another
-        size than the photos' sees them through windows, as in recon.restore.
+        mean, harmonic, telea, biharmonic, diffusion-small, stable-diffusion, or the folder of a
+        training run. A network of another size than the photos' sees them through windows, as in
+        recon.restore.
     out
         The CSV file.
+    seed
+        Chooses one of the many fills that a diffusion model can make.
     channels
         Order of a pixel's three rows: bgr as OpenCV reads photos, rgb as Pillow does.
     values
@@ -86,7 +92,7 @@ def submit(
     folder, info = challenge.testing(data)
     for file, _ in info:  # an unreadable photo is noticed before any work is done
         photos.inspect(folder / file)
-    fill = methods.load(method)
+    fill = methods.load(method, asked(diffusion, seed))
     items = progress(completed(fill, folder, info), "completing", len(info))
     challenge.write_submission(out, items, channels, values)
     rows = sum(3 * box.height * box.width for _, pair in info for box in pair)

@@ -289,6 +289,8 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
     if done:
         print(f"going on after epoch {done} of {settings.epochs}", flush=True)
 
+    module = models.find(settings.model)
+    labels = getattr(module, "labels", lambda table: None)  # a model may ask what photos show
     watched = splits["val"].iloc[evaluate.spread(len(splits["val"]), SHOWN)]
     shown, photo = next(iter(pipeline.fixed(watched, size, SHOWN).as_numpy_iterator()))
 
@@ -304,13 +306,22 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
         with fitting.StopAtCtrlC() as stop_at_ctrl_c:
             model.fit(
                 pipeline.training(
-                    splits["train"], size, batch_size, steps, settings.seed, done, cache
+                    splits["train"],
+                    size,
+                    batch_size,
+                    steps,
+                    settings.seed,
+                    done,
+                    cache,
+                    labels(splits["train"]),
                 ),
                 steps_per_epoch=steps,
                 initial_epoch=done,
                 epochs=settings.epochs,
                 shuffle=False,  # the pipeline does
-                validation_data=pipeline.fixed(splits["val"], size, evaluate.BATCH),
+                validation_data=pipeline.fixed(
+                    splits["val"], size, evaluate.BATCH, labels(splits["val"])
+                ),
                 verbose=1 if sys.stdout.isatty() else 2,  # a bar; in a log, a line per epoch
                 callbacks=[
                     stop_at_ctrl_c,

@@ -8,6 +8,7 @@ from keras import layers
 from recon import classical, methods
 from recon.boxes import Box, rasterise
 from recon.errors import BadInput
+from recon.stable_diffusion.request import Request
 
 
 @pytest.fixture
@@ -78,10 +79,20 @@ def test_a_run_is_loaded_by_its_folder_and_named_after_it(network, batch, tmp_pa
 @pytest.mark.parametrize("name", ["magic", "Mean", "runs/gone"])
 def test_an_unknown_method_is_named_with_those_there_are(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    line = f"unknown method {name!r}: choose from mean, harmonic, telea, biharmonic, or name a run"
+    names = "mean, harmonic, telea, biharmonic, diffusion-small, stable-diffusion"
+    line = f"unknown method {name!r}: choose from {names}, or name a run"
     with pytest.raises(BadInput) as caught:
         methods.load(name)
     assert str(caught.value).startswith(line)
+
+
+def test_a_request_to_a_method_that_takes_none_is_refused(network, tmp_path, monkeypatch):
+    from recon import runs
+
+    monkeypatch.setattr(runs, "load_model", lambda folder: network)
+    for name in ("harmonic", str(tmp_path)):
+        with pytest.raises(BadInput, match="takes no prompt"):
+            methods.load(name, Request(prompt="a tiger"))
 
 
 def test_a_folder_that_is_no_run(tmp_path):

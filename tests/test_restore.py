@@ -23,14 +23,15 @@ class Painter:
 
     def __init__(self, size=None):
         self.size = size
-        self.seen = []
+        self.seen, self.batches = [], []
 
     def __call__(self, masked, mask):
         assert masked.dtype == mask.dtype == np.float32
         assert masked.shape == (*mask.shape[:3], 3)
-        assert self.size is None or mask.shape == (1, self.size, self.size, 1)
+        assert self.size is None or mask.shape[1:] == (self.size, self.size, 1)
         assert not masked[np.broadcast_to(mask, masked.shape) == 1].any()  # holes are black
         self.seen.append((masked[0], mask[0]))
+        self.batches.append(len(masked))
         return np.where(mask > 0, (TEAL / 255).astype("float32"), masked)
 
 
@@ -284,14 +285,25 @@ def test_at_any_size_a_network_of_another_size_sees_each_photo_through_windows()
     assert (method.name, method.size) == ("painter", None)
     pixels = np.stack([noise(40, 40, seed) for seed in range(3)])
     mask = np.stack([rasterise([Box(3 * n, 4, 8, 5), Box(25, n, 6, 6)], 40) for n in range(3)])
+    mask[2, 20:] = 0  # one hole, one window: the last batch has two photos
     photo = pixels.astype("float32") / 255
     completed = method(photo * (1 - mask), mask)
     assert completed.dtype == np.float32
+    assert painter.batches == [3, 2]  # the photos go side by side
     for number in range(3):
         expected = restore.complete(painter, pixels[number], mask[number])
         np.testing.assert_array_equal(completed[number], expected.astype("float32") / 255)
     known = mask[..., 0] == 0
     np.testing.assert_array_equal(completed[known], photo[known])
+
+
+def test_a_photo_with_nothing_missing_stays_as_it_is_beside_others():
+    pixels = np.stack([noise(40, 40, seed) for seed in range(2)])
+    mask = np.stack([np.zeros((40, 40, 1), "float32"), rasterise([Box(3, 4, 8, 5)], 40)])
+    photo = pixels.astype("float32") / 255 * (1 - mask)
+    completed = restore.at_any_size(Painter(16))(photo, mask)
+    np.testing.assert_array_equal(completed[0], photo[0])
+    assert np.abs(completed[1] - photo[1]).max() > 0
 
 
 def test_at_any_size_a_fill_is_itself():

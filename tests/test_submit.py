@@ -48,7 +48,7 @@ def complete_photos(made):
 
 def use(monkeypatch, method):
     """Let the command line find a method that is no fill."""
-    monkeypatch.setattr(methods, "load", lambda name: method)
+    monkeypatch.setattr(methods, "load", lambda name, request=None: method)
 
 
 def paint(colour):

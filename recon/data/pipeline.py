@@ -128,6 +128,12 @@ def epoch_order(count: int, steps: int, batch_size: int, key: tf.Tensor) -> tf.T
     return tf.concat(shuffles, axis=0)[:wanted]
 
 
+def inputs_of(photo: tf.Tensor, mask: tf.Tensor, label: tf.Tensor | None) -> dict[str, tf.Tensor]:
+    """What a model sees of a photo, or of a batch."""
+    inputs = {"masked": photo * (1 - mask), "mask": mask}
+    return inputs if label is None else inputs | {"label": label}
+
+
 def training(
     table: pd.DataFrame,
     size: int,
@@ -136,6 +142,7 @@ def training(
     seed: int = 0,
     first_epoch: int = 0,
     cache: bool = False,
+    labels: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Batches without end for `fit(..., steps_per_epoch=steps)`, from `first_epoch` on.
 
@@ -151,9 +158,11 @@ def training(
         first_epoch: the epoch to begin with, from 0.
         cache: keep all photos in memory, decoded and resized. The cache lies before the
             randomness, so that crops and boxes go on changing.
+        labels: int32 `(N,)`, what each photo of the table shows, for a model that asks.
 
     Returns:
-        `({"masked": (B, S, S, 3), "mask": (B, S, S, 1)}, photo (B, S, S, 3))`, float32 in [0, 1].
+        `({"masked": (B, S, S, 3), "mask": (B, S, S, 1)}, photo (B, S, S, 3))`, float32 in [0, 1];
+        with labels also `"label": (B,)`.
     """
     base = jittered(table, size)
     if cache or drawn(table):
@@ -180,7 +189,7 @@ def training(
         crop_key, box_key = tf.unstack(keys.stateless_split(key, 2))
         photo = tf.ensure_shape(augment(read(index), size, crop_key), (size, size, 3))
         mask = draw_mask(size, box_key)
-        return {"masked": photo * (1 - mask), "mask": mask}, photo
+        return inputs_of(photo, mask, None if labels is None else tf.constant(labels)[index]), photo
 
     return (
         tf.data.Dataset.counter(first_epoch)
@@ -191,7 +200,9 @@ def training(
     )
 
 
-def fixed(table: pd.DataFrame, size: int, batch_size: int) -> tf.data.Dataset:
+def fixed(
+    table: pd.DataFrame, size: int, batch_size: int, labels: np.ndarray | None = None
+) -> tf.data.Dataset:
     """Batches of whole photos with the table's own boxes or masks, in the table's order, once.
 
     Returns:
@@ -200,12 +211,14 @@ def fixed(table: pd.DataFrame, size: int, batch_size: int) -> tf.data.Dataset:
     kept = load(table, size)
     masks = np.stack([catalog.mask(row, size) for row in table.itertuples()]).astype("uint8")
 
-    def example(photo, mask):
+    def example(photo, mask, label=None):
         photo, mask = tf.cast(photo, "float32") / 255, tf.cast(mask, "float32")
-        return {"masked": photo * (1 - mask), "mask": mask}, photo
+        return inputs_of(photo, mask, label), photo
 
     return (
-        tf.data.Dataset.from_tensor_slices((kept, masks))
+        tf.data.Dataset.from_tensor_slices(
+            (kept, masks) if labels is None else (kept, masks, labels)
+        )
         .batch(batch_size)
         .map(example, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)

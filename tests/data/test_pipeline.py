@@ -360,3 +360,24 @@ def test_fixed_batches_take_a_manifests_mask(tmp_path):
     (tmp_path / "manifest.csv").write_text("path,split,mask\na.png,test,masks/a.png\n")
     inputs, _ = next(iter(pipeline.fixed(catalog.read(tmp_path), 36, 4)))
     np.testing.assert_array_equal(inputs["mask"][0, ..., 0], drawing[..., 0] / 255)
+
+
+# Labels
+
+
+@pytest.mark.parametrize("make", ["training", "fixed"])
+def test_a_label_stays_with_its_photo(make):
+    table = catalog.split_of(catalog.load("safari", 0), "test").iloc[:8]
+    photos = pipeline.load(table, 32) / np.float32(255)
+    labels = np.arange(8, dtype="int32")
+    if make == "training":
+        batches = pipeline.training(table, 32, 4, 4, labels=labels).take(4)
+    else:
+        batches = pipeline.fixed(table, 32, 3, labels)
+    seen = []
+    for inputs, photo in batches.as_numpy_iterator():
+        seen += inputs["label"].tolist()
+        for label, one in zip(inputs["label"], photo, strict=True):
+            either = (photos[label], photos[label][:, ::-1])  # mirrored, or not
+            assert any(np.allclose(one, other, atol=1e-6) for other in either)
+    assert set(seen) == set(labels.tolist())
