@@ -144,6 +144,15 @@ def resize(picture: np.ndarray, shape: tuple[int, int], resample: Image.Resampli
     return np.stack([np.asarray(channel) for channel in channels], axis=-1)
 
 
+def resampling(shape: tuple[int, int], wanted: tuple[int, int]) -> Image.Resampling:
+    """How a photo with holes is resized: a box looks at the pixels under it alone.
+
+    It would enlarge in blocks.
+    """
+    smaller = wanted[0] <= shape[0]
+    return Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR
+
+
 def shrink(
     photo: np.ndarray, missing: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -165,9 +174,7 @@ def shrink(
     masked = photo.astype("float32") / 255 * (1 - mask)
     if shape == missing.shape:
         return masked, mask
-    # A box looks at the pixels under it alone; it would enlarge in blocks.
-    smaller = shape[0] <= missing.shape[0]
-    resample = Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR
+    resample = resampling(missing.shape, shape)
     weight = resize(1 - mask, shape, resample)
     masked = resize(masked, shape, resample) / np.maximum(weight, 1e-6)
     mask = (resize(mask, shape, Image.Resampling.BOX) > 0.5).astype("float32")
@@ -222,16 +229,21 @@ def guess_in(photo: np.ndarray, missing: np.ndarray, window: Box, size: int) -> 
     beyond = ((0, window.height - rows), (0, window.width - columns))
     view = np.pad(view, (*beyond, (0, 0)), mode="symmetric")
     hole = np.pad(hole, beyond, mode="symmetric")
-    masked, mask = shrink(view, hole, (size, size))
+    own = (size, size)
+    masked, mask = shrink(view, hole, own)
+    if own == hole.shape or hole.sum() > LARGEST or mask.all():
+        completed = yield masked, mask
+        if own != hole.shape:
+            completed = resize(completed, hole.shape, Image.Resampling.BICUBIC)
+        return to_bytes(completed)[:rows, :columns]
+    # Enlarged, a network's answer has lost every fine detail that runs into the hole. What it adds
+    # to the harmonic fill is smooth and loses little; the fill has the detail at any size. And
+    # with the fill in the hole, pixels at its border shrink to what they would be in a whole photo.
+    fine = classical.harmonic(*shrink(view, hole, hole.shape))
+    masked = np.clip(resize(fine, own, resampling(hole.shape, own)), 0, 1) * (1 - mask)
     completed = yield masked, mask
-    if (size, size) != hole.shape and (hole.sum() > LARGEST or mask.all()):
-        completed = resize(completed, hole.shape, Image.Resampling.BICUBIC)
-    elif (size, size) != hole.shape:
-        # Enlarged, a network's answer has lost every fine detail that runs into the hole. What it
-        # adds to the harmonic fill is smooth and loses little; the fill has the detail at any size.
-        added = completed - classical.harmonic(masked, mask)
-        fine = classical.harmonic(*shrink(view, hole, hole.shape))
-        completed = fine + resize(added, hole.shape, Image.Resampling.BICUBIC)
+    added = completed - classical.harmonic(masked, mask)
+    completed = fine + resize(added, hole.shape, Image.Resampling.BICUBIC)
     return to_bytes(completed)[:rows, :columns]
 
 

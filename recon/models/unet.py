@@ -184,12 +184,34 @@ def mirrored(inputs):
     return keras.tree.map_structure(lambda x: ops.flip(x, axis=2), inputs)
 
 
+def moved(inputs, pixels: int):
+    """Photos and masks moved down and to the right; what comes in at the edges is mirrored.
+
+    Args:
+        inputs: arrays `(B, S, S, C)`.
+        pixels: how far, 1 or more.
+    """
+
+    def move(x):
+        x = ops.pad(x, ((0, 0), (pixels, 0), (pixels, 0), (0, 0)), mode="symmetric")
+        return x[:, :-pixels, :-pixels]
+
+    return keras.tree.map_structure(move, inputs)
+
+
+def moved_back(guess, pixels: int):
+    """Undo `moved`; the last rows and columns, which had left the photo, are mirrored again."""
+    guess = guess[:, pixels:, pixels:]
+    return ops.pad(guess, ((0, 0), (0, pixels), (0, pixels), (0, 0)), mode="symmetric")
+
+
 @keras.saving.register_keras_serializable("recon")
 class UNet(keras.Model):
     """The network, trained by the mean squared error over the missing pixels.
 
-    At test time a photo and its mirror image are both completed and the two answers averaged:
-    an animal may look either way.
+    At test time a photo is completed four times and the answers are averaged: as it is and
+    mirrored, for an animal may look either way; and both moved by half a patch, for a pixel's
+    place in its patch means nothing.
 
     Args:
         size, patch, widths, depth: as `network` takes them.
@@ -204,10 +226,17 @@ class UNet(keras.Model):
         self.rmse = metrics.BoxRMSE()
 
     def call(self, inputs, training=False):
-        guess = self.network(inputs, training=training)  # (B, S, S, 3)
         if training:
+            return self.network(inputs, training=True)  # (B, S, S, 3)
+        return (self.seen_twice(inputs) + mirrored(self.seen_twice(mirrored(inputs)))) / 2
+
+    def seen_twice(self, inputs):
+        """The mean of what the network says of photos as they are and moved by half a patch."""
+        pixels = self.settings["patch"] // 2
+        guess = self.network(inputs)
+        if not pixels:  # patches of one pixel
             return guess
-        return (guess + mirrored(self.network(mirrored(inputs)))) / 2
+        return (guess + moved_back(self.network(moved(inputs, pixels)), pixels)) / 2
 
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
         return self.squared(y, y_pred, sample_weight=x["mask"][..., 0])
