@@ -37,10 +37,8 @@ def labels(table: pd.DataFrame) -> np.ndarray:
     Raises:
         BadInput: a class for which there are no words.
     """
-    for name in table["class"].unique():
-        text.prompts(name)
-    names = table["class"].str.lower().str.removesuffix("s")
-    return names.map(CLASSES.index).to_numpy("int32")
+    places = {name: CLASSES.index(text.animal_of(name)) for name in table["class"].unique()}
+    return table["class"].map(places).to_numpy("int32")
 
 
 def prompt_tokens(tokenizer: text.Tokenizer, length: int) -> np.ndarray:
@@ -51,11 +49,6 @@ def prompt_tokens(tokenizer: text.Tokenizer, length: int) -> np.ndarray:
             for name in CLASSES
         ]
     )
-
-
-def from_fields(fields: dict) -> networks.Layout:
-    """A layout from what a file holds of it: JSON knows lists alone."""
-    return networks.Layout(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
 
 
 @keras.saving.register_keras_serializable("recon")
@@ -70,7 +63,7 @@ class DiffusionSmall(keras.Model):
     def __init__(self, size=64, layout=networks.SMALL, **kwargs):
         super().__init__(**kwargs)
         self.size = size
-        self.layout = layout if isinstance(layout, networks.Layout) else from_fields(layout)
+        self.layout = layout if isinstance(layout, networks.Layout) else networks.layout_of(layout)
         self.text_encoder = networks.text_encoder(self.layout)
         self.image_encoder = networks.image_encoder(self.layout, size)
         self.moments = networks.moments(self.image_encoder)

@@ -7,7 +7,6 @@ into the hole alone, and known pixels stay as they are, bit for bit.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -188,7 +187,6 @@ def inpaint(
 
 # Where networks come from ----------------------------------------------------------------
 
-SMALL = Path(__file__).with_name("small.safetensors")
 WEIGHTS = 1_066_000_000  # of Stable Diffusion 1.x, all four networks
 
 
@@ -242,6 +240,6 @@ def load(name: str, request: Request) -> Networks:
         BadInput: Stable Diffusion's files are not there, or too little memory is.
     """
     if name == "diffusion-small":
-        return of(weights.load_small(SMALL), 64)
+        return of(weights.load_small(text.SHIPPED), 64)
     check_memory(request)
     return of(weights.load(request.weights, request.canvas, request.precision), request.canvas)

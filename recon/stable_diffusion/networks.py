@@ -97,6 +97,11 @@ class Layout:
         return self.factor * 2 ** (len(self.denoiser) - 1)
 
 
+def layout_of(fields: dict) -> Layout:
+    """A layout from its fields as a file has them: JSON knows no tuples."""
+    return Layout(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+
+
 ACTIVATIONS = {"quick_gelu": quick_gelu, "gelu": keras.activations.gelu}
 
 STABLE_DIFFUSION = Layout(

@@ -221,19 +221,29 @@ def check_prompt(prompt: str) -> None:
         raise BadInput(f"the prompt {prompt!r} is not UTF-8 text: type it in a UTF-8 terminal")
 
 
-def prompts(label: str) -> tuple[str, ...]:
-    """What may be said of a photo in training: the small model's prompts.
-
-    Args:
-        label: the name of a class folder, such as `cats`, `Cat` or `cat`; "" where there is none.
+def animal_of(label: str) -> str:
+    """The animal of a class folder such as `cats`, `Cat` or `cat`; "" where there is no class.
 
     Raises:
         BadInput: a class for which the small model has no word.
     """
-    animal = label.lower().removesuffix("s") or "animal"
-    if animal not in (*safari.CLASSES, "animal"):
+    animal = label.lower().removesuffix("s")
+    if animal not in (*safari.CLASSES, ""):
         known = ", ".join(safari.CLASSES)
         raise BadInput(f"class {label!r}: the small model has words for {known} alone")
+    return animal
+
+
+def prompts(label: str) -> tuple[str, ...]:
+    """What may be said of a photo in training: the small model's prompts.
+
+    Args:
+        label: the name of a class folder; "" where there is none.
+
+    Raises:
+        BadInput: a class for which the small model has no word.
+    """
+    animal = animal_of(label) or "animal"
     a = "an" if animal[0] in "aeiou" else "a"
     filled = [one.format(a=a, animal=animal, animals=f"{animal}s") for one in TEMPLATES]
     return (*filled, ANYTHING)

@@ -31,9 +31,10 @@ from keras import layers, ops
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from recon import commandline
 from recon.atomic import writing
 from recon.errors import BadInput
-from recon.stable_diffusion import kerascv, networks
+from recon.stable_diffusion import kerascv, networks, text
 from recon.stable_diffusion.networks import STABLE_DIFFUSION, Layout
 
 
@@ -378,15 +379,15 @@ def load_diffusers(folder: Path, layout: Layout, size: int, vocabulary: Path | N
     """Load a folder of diffusers' layout: see `load`."""
     unet = safetensors_file(folder, "unet", "diffusion_pytorch_model")
     vae = safetensors_file(folder, "vae", "diffusion_pytorch_model")
-    text = safetensors_file(folder, "text_encoder", "model")
+    clip = safetensors_file(folder, "text_encoder", "model")
     vocabulary = vocabulary or folder / "tokenizer" / "merges.txt"
     if not vocabulary.is_file():
         raise BadInput(f"{vocabulary}: no such file; it comes with the model's `tokenizer` folder")
-    for path in (text, vae):  # said before gigabytes are read
+    for path in (clip, vae):  # said before gigabytes are read
         tensors(path)
     parts = build(layout, size, input_channels(unet))
     text_encoder, image_encoder, denoiser, decoder = parts
-    fill(text, places(text_encoder))
+    fill(clip, places(text_encoder))
     fill(vae, places(image_encoder, decoder))
     fill(unet, places(denoiser))
     return Loaded(layout, vocabulary, *parts)
@@ -468,9 +469,27 @@ def load_small(path: str | Path, size: int = 64) -> Loaded:
         settings = (file.metadata() or {}).get("layout")
         if settings is None:
             raise BadInput(f"{path}: no layout in it; it must be a file of the small model")
-    layout = Layout(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(settings).items()}
-    )
+    layout = networks.layout_of(json.loads(settings))
     model = Loaded(layout, None, *build(layout, size, layout.latent_channels))
     fill(path, all_places(model))
     return model
+
+
+def ship(run: Path, out: Path = text.SHIPPED) -> None:
+    """Write the networks of a finished run of diffusion-small to one compact file.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    out
+        The file; by default the one that `--method diffusion-small` reads.
+    """
+    from recon import runs
+
+    save_small(out, runs.load_model(run, "diffusion-small"))
+    print(f"{out}: {out.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    commandline.run(ship)
