@@ -12,7 +12,6 @@ https://arxiv.org/abs/1505.00393
 import keras
 from keras import layers, ops
 
-from recon import metrics
 from recon.models import blocks
 
 SIZES = (32, 64, 128, 256, 512)
@@ -170,7 +169,7 @@ def renet(size: int = 256, hidden: int = 64, patch: int = 4) -> keras.Model:
 
 
 @keras.saving.register_keras_serializable("recon")
-class BiLSTM(keras.Model):
+class BiLSTM(blocks.Completer):
     """ReNet, trained by the squared error of the missing pixels, the only ones that it invents.
 
     Args:
@@ -180,27 +179,15 @@ class BiLSTM(keras.Model):
     """
 
     def __init__(self, size=256, hidden=64, patch=4, **kwargs):
-        super().__init__(**kwargs)
-        self.settings = {"size": size, "hidden": hidden, "patch": patch}
-        self.size = size
+        super().__init__({"size": size, "hidden": hidden, "patch": patch}, **kwargs)
         self.network = renet(size, hidden, patch)
         self.l2 = keras.losses.MeanSquaredError(reduction="mean_with_sample_weight")
-        self.rmse = metrics.BoxRMSE()
 
     def call(self, inputs, training=False):
         return self.network(inputs, training=training)  # (B, S, S, 3) in [0, 1]
 
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
         return self.l2(y, y_pred, sample_weight=x["mask"][..., 0])
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        completed = metrics.complete(x["masked"], x["mask"], y_pred)
-        self.rmse.update_state(y, completed, x["mask"])
-        return self.get_metrics_result()
-
-    def get_config(self):
-        # No dtype: whoever loads the model says in which precision it works.
-        return {"name": self.name, **self.settings}
 
 
 def recipe(size: int) -> dict:

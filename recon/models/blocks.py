@@ -1,9 +1,11 @@
-"""Layers that several models share, with pix2pix's settings (Isola et al., 2017, appendix 6)."""
+"""What several models share: layers with pix2pix's settings (Isola et al., 2017, appendix 6)."""
 
 from collections.abc import Sequence
 
 import keras
 from keras import initializers, layers, ops
+
+from recon import metrics
 
 
 def check_size(size: int, sizes: Sequence[int]) -> None:
@@ -107,3 +109,25 @@ class FromSigned(layers.Layer):
 
     def call(self, x):
         return (x + 1) / 2
+
+
+class Completer(keras.Model):
+    """A network whose guess completes photos: its error in the holes is a metric, `rmse`.
+
+    Args:
+        settings: the arguments that build it again, `size` among them.
+    """
+
+    def __init__(self, settings: dict, **kwargs):
+        super().__init__(**kwargs)
+        self.settings, self.size = settings, settings["size"]
+        self.rmse = metrics.BoxRMSE()
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        completed = metrics.complete(x["masked"], x["mask"], y_pred)
+        self.rmse.update_state(y, completed, x["mask"])
+        return self.get_metrics_result()
+
+    def get_config(self):
+        # No dtype: whoever loads the model says in which precision it works.
+        return {"name": self.name, **self.settings}

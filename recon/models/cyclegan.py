@@ -10,7 +10,7 @@ belongs to which masked one, is kept from it: that is why it is here.
 import keras
 from keras import layers, ops
 
-from recon import losses, metrics
+from recon import losses
 from recon.models import blocks
 from recon.models.adversarial import call_frozen
 
@@ -212,7 +212,7 @@ def half(photos) -> int:
 
 
 @keras.saving.register_keras_serializable("recon")
-class CycleGAN(keras.Model):
+class CycleGAN(blocks.Completer):
     """Two generators and two judges, trained together by plain `fit`, without pairs.
 
     Of a batch of 2n pairs the first n give their masked photos, the last n their complete ones:
@@ -246,8 +246,7 @@ class CycleGAN(keras.Model):
         pool=50,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.settings = {
+        settings = {
             "size": size,
             "filters": filters,
             "residuals": residuals,
@@ -257,7 +256,7 @@ class CycleGAN(keras.Model):
             "identity_weight": identity_weight,
             "pool": pool,
         }
-        self.size = size
+        super().__init__(settings, **kwargs)
         self.to_complete = generator(size, filters, residuals, "to_complete")  # the paper's G
         self.to_masked = generator(size, filters, residuals, "to_masked")  # its F
         self.judge_complete = discriminator(size, judge_filters, "judge_complete")
@@ -268,7 +267,6 @@ class CycleGAN(keras.Model):
             kept.build((None, size, size, 3))  # a checkpoint needs a place to be loaded to
         self.adversarial = losses.AdversarialLoss(objective)
         self.l1 = keras.losses.MeanAbsoluteError()
-        self.rmse = metrics.BoxRMSE()
         # what every term counts for; the judges' loss is halved already, by AdversarialLoss
         self.weight = {
             "cycle": cycle_weight,
@@ -331,19 +329,10 @@ class CycleGAN(keras.Model):
             )
         return {"cycle": cycle, "identity": identity, "persuade": persuade, "judge": judge}
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        completed = metrics.complete(x["masked"], x["mask"], y_pred)
-        self.rmse.update_state(y, completed, x["mask"])
-        return self.get_metrics_result()
-
     def count_params(self):
         """How many weights its four networks have; what the pools hold are photos."""
         networks = self.to_complete, self.to_masked, self.judge_complete, self.judge_masked
         return sum(network.count_params() for network in networks)
-
-    def get_config(self):
-        # No dtype: whoever loads the model says in which precision it works.
-        return {"name": self.name, **self.settings}
 
 
 def recipe(size: int) -> dict:

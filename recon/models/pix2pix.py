@@ -84,7 +84,7 @@ def discriminator(size: int = 256, filters: int = 64, kind: str = "batch") -> ke
 
 
 @keras.saving.register_keras_serializable("recon")
-class Pix2Pix(keras.Model):
+class Pix2Pix(blocks.Completer):
     """Generator and discriminator, trained together by plain `fit`.
 
     Both move at once, as in TensorFlow's tutorial (the paper alternates): Adam keeps its moments
@@ -119,8 +119,7 @@ class Pix2Pix(keras.Model):
         l1_weight=100.0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.settings = {
+        settings = {
             "size": size,
             "filters": filters,
             "widest": widest,
@@ -130,12 +129,12 @@ class Pix2Pix(keras.Model):
             "objective": objective,
             "l1_weight": l1_weight,
         }
-        self.size, self.l1_weight = size, l1_weight
+        super().__init__(settings, **kwargs)
+        self.l1_weight = l1_weight
         self.generator = generator(size, filters, widest, kind, dropout)
         self.discriminator = discriminator(size, judge_filters, kind)
         self.adversarial = losses.AdversarialLoss(objective)
         self.l1 = keras.losses.MeanAbsoluteError(reduction="mean_with_sample_weight")
-        self.rmse = metrics.BoxRMSE()
         self.terms = {name: keras.metrics.Mean(name) for name in ("l1", "persuade", "judge")}
 
     def call(self, inputs, training=False):
@@ -156,15 +155,6 @@ class Pix2Pix(keras.Model):
         for name, term in (("judge", judge), ("persuade", persuade), ("l1", l1)):
             self.terms[name].update_state(term)
         return judge + persuade + self.l1_weight * l1
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        completed = metrics.complete(x["masked"], x["mask"], y_pred)
-        self.rmse.update_state(y, completed, x["mask"])
-        return self.get_metrics_result()
-
-    def get_config(self):
-        # No dtype: whoever loads the model says in which precision it works.
-        return {"name": self.name, **self.settings}
 
 
 def recipe(size: int) -> dict:

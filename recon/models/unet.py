@@ -39,7 +39,6 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from recon import metrics
 from recon.models import blocks
 
 SIZES = (32, 64, 128, 256, 512)
@@ -206,7 +205,7 @@ def moved_back(guess, pixels: int):
 
 
 @keras.saving.register_keras_serializable("recon")
-class UNet(keras.Model):
+class UNet(blocks.Completer):
     """The network, trained by the mean squared error over the missing pixels.
 
     At test time a photo is completed four times and the answers are averaged: as it is and
@@ -218,12 +217,10 @@ class UNet(keras.Model):
     """
 
     def __init__(self, size=256, patch=8, widths=(64, 128, 256), depth=1, **kwargs):
-        super().__init__(**kwargs)
-        self.settings = {"size": size, "patch": patch, "widths": list(widths), "depth": depth}
-        self.size = size
+        settings = {"size": size, "patch": patch, "widths": list(widths), "depth": depth}
+        super().__init__(settings, **kwargs)
         self.network = network(size, patch, widths, depth)
         self.squared = keras.losses.MeanSquaredError(reduction="mean_with_sample_weight")
-        self.rmse = metrics.BoxRMSE()
 
     def call(self, inputs, training=False):
         if training:
@@ -240,15 +237,6 @@ class UNet(keras.Model):
 
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
         return self.squared(y, y_pred, sample_weight=x["mask"][..., 0])
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        completed = metrics.complete(x["masked"], x["mask"], y_pred)
-        self.rmse.update_state(y, completed, x["mask"])
-        return self.get_metrics_result()
-
-    def get_config(self):
-        # No dtype: whoever loads the model says in which precision it works.
-        return {"name": self.name, **self.settings}
 
 
 def grow(model: UNet, smaller: UNet) -> None:
