@@ -36,6 +36,29 @@ def test_a_report_is_of_the_photos_that_the_settings_file_names(path):
     assert set(report["methods"]) == set(names)
 
 
+def test_the_figures_of_the_prompts_are_those_of_the_committed_results():
+    found = json.loads((ROOT / "benchmarks/results/prompts.json").read_text())
+    every, other = (
+        f"{100 * found[name]:.0f} %"
+        for name in ("follows_the_prompt", "follows_the_prompt_for_another_animal")
+    )
+    words = " ".join(README.split())
+    assert f"the animal that was asked for in {every} of all answers, and in {other} where" in words
+
+
+def test_the_memory_that_the_readme_states_is_what_is_asked_for():
+    from recon.stable_diffusion import inpaint
+
+    rows = re.findall(r"^\| (\d+) \| (\S+) GB \| (\S+) GB \| (\S+) GB \|$", README, re.MULTILINE)
+    assert [row[0] for row in rows] == ["256", "512", "768"]
+    for canvas, *stated in rows:
+        needed = [
+            inpaint.memory(int(canvas), precision, batch) / 1e9
+            for precision, batch in (("float32", 1), ("bfloat16", 1), ("bfloat16", 4))
+        ]
+        assert stated == [f"{one:.1f}" for one in needed]
+
+
 def test_every_picture_of_the_readme_is_there():
     pictures = re.findall(r"!\[[^]]*\]\(([^)]*)\)", README)
     assert len(pictures) >= 2
