@@ -314,6 +314,16 @@ def complete(method: methods.Method, photo: np.ndarray, mask: np.ndarray) -> np.
     return np.where(missing[..., None], complete_at(method, photo, missing, shape), photo)
 
 
+def complete_all(
+    method: methods.Method, photo: list[np.ndarray], mask: list[np.ndarray]
+) -> list[np.ndarray]:
+    """Fill the holes of photos of any sizes, as `complete` does; a network sees them as batches."""
+    pairs = zip(photo, mask, strict=True)
+    if method.size is None:
+        return [complete(method, *pair) for pair in pairs]
+    return side_by_side(method, [walk(*pair, method.size) for pair in pairs])
+
+
 def at_any_size(method: methods.Method) -> methods.Method:
     """A method for photos of any one size: what a network does not take it sees through windows.
 
@@ -323,15 +333,14 @@ def at_any_size(method: methods.Method) -> methods.Method:
     if method.size is None:
         return method
 
-    def complete_all(masked, mask):
+    def complete_batch(masked, mask):
         if masked.shape[1:3] == (method.size, method.size):
             return method(masked, mask)
         photo = np.round(masked * 255).astype("uint8")
-        walks = [walk(*pair, method.size) for pair in zip(photo, mask, strict=True)]
-        guess = np.stack(side_by_side(method, walks)).astype("float32") / 255
+        guess = np.stack(complete_all(method, list(photo), list(mask))).astype("float32") / 255
         return classical.paste(masked, mask, guess)
 
-    return methods.Method(method.name, complete_all)
+    return methods.Method(method.name, complete_batch)
 
 
 # Files ------------------------------------------------------------------------------------------
@@ -506,16 +515,24 @@ def restore(
         if read_extras(path).layers is not None and goal.suffix.lower() in LOSSY:
             raise BadInput(f"{path}: {goal.name} cannot hold its alpha channel; write a .png")
     fill = methods.load(method, asked(diffusion, seed))
-    for path, goal in zip(photo, targets, strict=True):
+    together = diffusion.batch if diffusion else 1
+    for start in range(0, len(photo), together):
+        some = photo[start : start + together]
         began = time.perf_counter()
-        pixels = photos.read(path)
-        missing = find_mask(path, pixels.shape[:2], holes, mask)
-        extras = read_extras(path)
-        save(goal, put_back(complete(fill, pixels, missing), missing, extras), extras)
-        print(
-            f"{path}: {int(missing.sum()):,} missing pixels filled by {fill.name}, "
-            f"written to {goal} in {time.perf_counter() - began:.1f} s"
-        )
+        pixels = [photos.read(path) for path in some]
+        missing = [
+            find_mask(path, one.shape[:2], holes, mask)
+            for path, one in zip(some, pixels, strict=True)
+        ]
+        completed = complete_all(fill, pixels, missing)
+        seconds = (time.perf_counter() - began) / len(some)
+        for path, goal, one, hole in zip(some, targets[start:], completed, missing, strict=False):
+            extras = read_extras(path)
+            save(goal, put_back(one, hole, extras), extras)
+            print(
+                f"{path}: {int(hole.sum()):,} missing pixels filled by {fill.name}, "
+                f"written to {goal} in {seconds:.1f} s"
+            )
     if any(goal.suffix.lower() in LOSSY for goal in targets):
         print("JPEG compresses anew, known pixels too; a .png keeps them bit for bit.")
 

@@ -297,6 +297,16 @@ def test_at_any_size_a_network_of_another_size_sees_each_photo_through_windows()
     np.testing.assert_array_equal(completed[known], photo[known])
 
 
+def test_several_photos_of_any_size_are_one_batch():
+    painter = Painter(16)
+    photo = [noise(40, 40), noise(30, 50, 1)]
+    mask = [rasterise([Box(3, 4, 8, 5)], one.shape[:2]) for one in photo]
+    completed = restore.complete_all(painter, photo, mask)
+    assert painter.batches == [2]
+    for one, hole, result in zip(photo, mask, completed, strict=True):
+        np.testing.assert_array_equal(result, restore.complete(Painter(16), one, hole))
+
+
 def test_a_photo_with_nothing_missing_stays_as_it_is_beside_others():
     pixels = np.stack([noise(40, 40, seed) for seed in range(2)])
     mask = np.stack([np.zeros((40, 40, 1), "float32"), rasterise([Box(3, 4, 8, 5)], 40)])

@@ -51,7 +51,7 @@ class Request:
     """Height and width at which Stable Diffusion sees a photo, a multiple of 64."""
 
     batch: int = 1
-    """Photos that Stable Diffusion completes at once, where they have one size."""
+    """Photos that are completed at once."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of Stable Diffusion's networks; bfloat16 takes half the memory."""
