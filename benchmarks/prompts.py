@@ -26,6 +26,7 @@ from recon.stable_diffusion.request import Request
 FOLDER = Path(__file__).parent / "results"
 SIZE = 64
 HOLE = Box(4, 4, 56, 56)  # the animal, its surroundings left
+TOGETHER = 8  # photos completed from the same noise
 
 
 def classifier() -> keras.Model:
@@ -38,7 +39,7 @@ def classifier() -> keras.Model:
                 for width in (16, 32, 64)
                 for layer in (
                     layers.Conv2D(width, 3, 2, "same"),
-                    layers.BatchNormalization(),
+                    layers.BatchNormalization(momentum=0.9),
                     layers.ReLU(),
                 )
             ),
@@ -86,8 +87,14 @@ def main() -> None:
     columns, hits = {"masked": masked}, {}
     for number, name in enumerate(safari.CLASSES):
         prompt = f"a drawing of {'an' if name[0] in 'aeiou' else 'a'} {name}"
-        request = Request(prompt=prompt, steps=options.steps, guidance=options.guidance)
-        columns[name] = diffusion_method("", networks, request)(masked, mask)
+        parts = []
+        for seed, start in enumerate(range(0, len(photo), TOGETHER)):  # other noise for each
+            request = Request(
+                prompt=prompt, steps=options.steps, guidance=options.guidance, seed=seed
+            )
+            some = slice(start, start + TOGETHER)
+            parts.append(diffusion_method("", networks, request)(masked[some], mask[some]))
+        columns[name] = np.concatenate(parts)
         hits[name] = seen(judge, columns[name]) == number
         print(f"{prompt}: {hits[name].mean():.1%}", flush=True)
     columns["truth"] = photo
@@ -96,6 +103,7 @@ def main() -> None:
     result = {
         "photos": len(photo),
         "hole": list(HOLE),
+        "photos_of_one_noise": TOGETHER,
         "steps": options.steps,
         "guidance": options.guidance,
         "classifier_on_the_same_photos": float((seen(judge, photo) == label).mean()),

@@ -46,7 +46,7 @@ TABLES = Path("results/tables.toml")
 FIGURES = ("rmse", "rmse_minmax", "mae", "psnr", "ssim", "lpips", "ms_per_photo")
 FILLS = ("mean", "telea", "biharmonic", "harmonic")  # in this order first
 # What the picture shows, in the order that tells it: from the plain mean to what looks best
-STORY = ("mean", "harmonic", "bilstm", "unet", "pix2pix", "cyclegan", "dcgan")
+STORY = ("mean", "harmonic", "bilstm", "unet", "pix2pix", "cyclegan", "dcgan", "diffusion-small")
 SMALLEST = 32  # pixels; LPIPS's network takes no less
 
 State = Literal["new", "begun", "finished"]
