@@ -31,7 +31,7 @@ class Settings:
     """
 
     model: str | None = None
-    """Which model: pix2pix (the default), unet, bilstm, cyclegan or dcgan."""
+    """Which model: pix2pix (the default), unet, bilstm, cyclegan, dcgan or diffusion-small."""
 
     data: str | None = None
     """`safari`, the drawn photos (the default), or a folder of photos."""
@@ -179,9 +179,12 @@ def photos_of(settings: Settings) -> dict[str, pd.DataFrame]:
     """The photos of each split: train, val and test.
 
     Raises:
-        BadInput: the data cannot be read, or a split has no photos.
+        BadInput: the data cannot be read, a split has no photos, or a class no words for the model.
     """
     table = catalog.load(settings.data, settings.seed)
+    module = models.find(settings.model)
+    if hasattr(module, "labels"):  # a class without words is said before anything is written
+        module.labels(table)
     return {split: catalog.split_of(table, split) for split in catalog.SPLITS}
 
 

@@ -107,6 +107,16 @@ def test_a_start_that_is_not_there_or_not_finished_is_refused(tiny_run, tmp_path
     assert not (tmp_path / "b").exists()
 
 
+def test_a_class_without_words_is_said_before_anything_is_written(tmp_path, capsys):
+    (tmp_path / "photos" / "horses").mkdir(parents=True)
+    for number in range(30):
+        place = tmp_path / "photos" / "horses" / f"{number}.png"
+        Image.new("RGB", (64, 64), (number, 0, 0)).save(place)
+    options = ("--model", "diffusion-small", "--size", 32, "--data", tmp_path / "photos")
+    assert "class 'horses'" in error_of(capsys, *options, "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 # What a run leaves behind
 
 

@@ -162,7 +162,7 @@ class DiffusionSmall(keras.Model):
 
 
 def recipe(size: int) -> dict:
-    """Settings that train it well: at 64, a quarter of an hour on two CPU cores."""
+    """Settings that train it well: at 64, 35 CPU-minutes in mixed_bfloat16."""
     return {
         "epochs": 14,
         "batch_size": 16,

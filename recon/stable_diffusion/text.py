@@ -138,7 +138,7 @@ class ClipTokenizer:
     """
 
     def __init__(self, vocabulary_file: str | Path, vocabulary: int = 49_408):
-        from recon.stable_diffusion import kerascv  # takes seconds to load; small words do without
+        from recon.stable_diffusion import kerascv  # loads Keras; small words do without
 
         if not 2 * 256 + 2 < vocabulary <= 49_408:
             raise ValueError(f"vocabulary {vocabulary}: must be from 515 to 49,408")
