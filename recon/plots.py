@@ -88,3 +88,35 @@ def similarities(path: Path, names: list[str], cosines: np.ndarray) -> None:
     cell.set_yticks(range(count), rows, fontsize=9, parse_math=False)
     cell.tick_params(length=0, labeltop=True, labelbottom=False)
     save(figure, path)
+
+
+def show(*, height: float = 1.7, **pictures: np.ndarray) -> None:
+    """Show photos or masks beside each other, in a notebook.
+
+    Args:
+        height: of the picture, in inches.
+        **pictures: title -> `(H, W, 3)` or `(H, W, 1)` in [0, 1], of any backend; an underscore in
+            a title becomes a space.
+    """
+    figure = Figure((1.1 * height * len(pictures), 1.2 * height), layout="constrained")
+    axes = figure.subplots(1, len(pictures), squeeze=False)[0]
+    for cell, (title, picture) in zip(axes, pictures.items(), strict=True):
+        cell.imshow(np.clip(np.asarray(picture), 0, 1), cmap="gray", vmin=0, vmax=1)
+        cell.set_title(title.replace("_", " "), fontsize=9)
+        cell.set(xticks=[], yticks=[])
+    display(figure)
+
+
+def display(figure: Figure) -> None:
+    """Show a figure in a notebook, whatever backend pyplot has; elsewhere, do nothing."""
+    import io
+
+    from IPython import display as notebook
+    from IPython import get_ipython
+
+    if get_ipython() is None:
+        return
+    FigureCanvasAgg(figure)
+    png = io.BytesIO()
+    figure.savefig(png, dpi=80, format="png", metadata={"Software": None})
+    notebook.display(notebook.Image(png.getvalue()))

@@ -1,0 +1,1 @@
+"""Wrong functions that learners catch, and checks that catch them: one module per lesson."""
