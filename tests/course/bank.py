@@ -1,10 +1,15 @@
 """Where wrong answers gather: `wrong_answers/lesson_NN.py` fill it, tests empty it.
 
+from bank import accepted, refused
+
 @refused("1.2", "rows and columns swapped", "Rows come first")
 def rasterise(boxes, size): ...
 
 @accepted("1.2", "by comparing coordinates instead of slicing")
 def rasterise(boxes, size): ...
+
+The functions have the exercise's name, so that a refusal reads as a learner sees it: such a file
+begins with `# ruff: noqa: F811`. `tests/course/test_wrong_answers.py` holds them against the check.
 """
 
 from collections.abc import Callable

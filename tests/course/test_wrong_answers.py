@@ -1,0 +1,126 @@
+"""Typical wrong answers are refused, each with the hint that fits it; different right ones pass.
+
+pytest tests/course/test_wrong_answers.py -k 4.2        one exercise
+pytest tests/course/test_wrong_answers.py -k lesson_04  one lesson
+"""
+
+import importlib.util
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import keras
+import pytest
+from bank import BANK, Entry
+
+from recon.course.exercise import LESSONS, Exercise, find, judge, of_lesson
+
+FOLDER = Path(__file__).parent / "wrong_answers"
+FEWEST = 4  # typical wrong answers per exercise
+
+
+def load(path: Path) -> None:
+    """Run a file of wrong answers: it fills the bank."""
+    spec = importlib.util.spec_from_file_location(f"wrong_answers_{path.stem}", path)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+def exercises() -> list[Exercise]:
+    """All exercises; a lesson that cannot be imported is left to the test that says so."""
+    found = []
+    for number in LESSONS:
+        with suppress(Exception):
+            found.extend(of_lesson(number))
+    return found
+
+
+def fill() -> dict[str, Exception]:
+    """Fill the bank; file name -> error, where one cannot be run."""
+    errors = {}
+    for path in sorted(FOLDER.glob("lesson_*.py")):
+        try:
+            load(path)
+        except Exception as error:
+            errors[path.name] = error
+    return errors
+
+
+ERRORS = fill()
+EXERCISES = exercises()
+FILES = sorted(path.name for path in FOLDER.glob("*.py"))
+
+
+def entry_name(entry: Entry) -> str:
+    return f"lesson_{int(entry.id.split('.')[0]):02d}-{entry.id}-{entry.what.replace(' ', '-')}"
+
+
+def exercise_name(exercise: Exercise) -> str:
+    return f"lesson_{int(exercise.id.split('.')[0]):02d}-{exercise.id}-{exercise.name}"
+
+
+def on_this_backend(exercise: Exercise) -> None:
+    """Skip what is TensorFlow's own where Keras runs on another backend."""
+    if exercise.tensorflow and keras.backend.backend() != "tensorflow":
+        pytest.skip("a function of tf.data: judged on TensorFlow only")
+
+
+@pytest.mark.parametrize("number", LESSONS)
+def test_a_lessons_checks_load(number):
+    of_lesson(number)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_wrong_answers_load(name):
+    if name in ERRORS:
+        raise ERRORS[name]
+    assert (Path(of_lesson.__code__.co_filename).parent / "checks" / name).exists()
+
+
+@pytest.mark.parametrize("entry", BANK, ids=entry_name)
+def test_an_answer_gets_its_verdict(entry):
+    exercise = find(entry.id)
+    on_this_backend(exercise)
+    verdict = judge(exercise, entry.function)
+    if entry.hint is None:
+        assert verdict.state == "right", [*verdict.lines, verdict.hint]
+    else:
+        assert verdict.state == "wrong", f"it is {verdict.state}"
+        assert verdict.lines, "a refusal says what came and what was expected"
+        assert entry.hint in verdict.hint, [*verdict.lines, verdict.hint]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=exercise_name)
+def test_the_packages_own_function_is_right(exercise):
+    on_this_backend(exercise)
+    verdict = judge(exercise, exercise.reference)
+    assert verdict.state == "right", [*verdict.lines, verdict.hint]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=exercise_name)
+def test_a_blank_is_to_do(exercise):
+    on_this_backend(exercise)
+
+    def blank(*args, **kwargs):
+        raise NotImplementedError(exercise.id)
+
+    blank.__name__ = exercise.name
+    assert judge(exercise, blank).state == "blank"
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=exercise_name)
+def test_an_answer_without_return_is_wrong(exercise):
+    on_this_backend(exercise)
+    verdict = judge(exercise, lambda *args, **kwargs: None)
+    assert verdict.state == "wrong"
+    assert verdict.hint, verdict.lines
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=exercise_name)
+def test_every_mistake_has_a_hint_of_its_own(exercise):
+    on_this_backend(exercise)
+    wrong = [e for e in BANK if e.id == exercise.id and e.hint is not None]
+    right = [e for e in BANK if e.id == exercise.id and e.hint is None]
+    hints = Counter(judge(exercise, e.function).hint for e in wrong)
+    assert len(wrong) >= FEWEST, f"{len(wrong)} wrong answers, {FEWEST} are needed"
+    assert right, "a different right answer is needed"
+    assert not {hint for hint, count in hints.items() if count > 1}, "several mistakes, one hint"
