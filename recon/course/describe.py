@@ -3,6 +3,7 @@
 import numpy as np
 
 LONGEST = 100  # characters of one value
+HALF = ("bfloat16", "float16")
 
 
 def as_array(value) -> np.ndarray:
@@ -10,10 +11,12 @@ def as_array(value) -> np.ndarray:
     if isinstance(value, np.ndarray | np.generic | int | float | bool | list | tuple):
         array = np.asarray(value)
     else:
-        from keras import ops  # seconds to load: only who has a tensor pays for it
+        import keras  # seconds to load: only who has a tensor pays for it
 
-        array = ops.convert_to_numpy(value)
-    return array.astype("float32") if array.dtype.name in ("bfloat16", "float16") else array
+        if keras.backend.standardize_dtype(value.dtype) in HALF:
+            value = keras.ops.cast(value, "float32")  # TensorFlow's 16-bit scalars make no array
+        array = keras.ops.convert_to_numpy(value)
+    return array.astype("float32") if array.dtype.name in HALF else array
 
 
 def is_array(value) -> bool:
@@ -31,7 +34,7 @@ def value_text(value) -> str:
             return f"{dtype} {tuple(value.shape)}"
         array = as_array(value)
         if array.size <= 6:
-            return np.array2string(array, precision=4, separator=", ", threshold=10)
+            return " ".join(np.array2string(array, precision=4, separator=", ").split())
         if array.dtype.kind in "fiub":
             low, high = number_text(array.min()), number_text(array.max())
             return f"{dtype} {array.shape}, {low} to {high}"
