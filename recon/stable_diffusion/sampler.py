@@ -32,6 +32,66 @@ def guided(unconditional, conditional, guidance):
     return unconditional + guidance * (conditional - unconditional)
 
 
+def guided_noise(denoise, latent, negative, context, guidance):
+    """The guided guess of the noise, from one call on a batch of two halves.
+
+    A call on twice as many latents takes less time than two calls.
+
+    Args:
+        denoise: takes latents `(2B, h, w, C)` and contexts `(2B, L, W)`, says the noise.
+        latent: `(B, h, w, C)`, seen by both halves.
+        negative, context: `(B, L, W)`, embeddings of the empty or negative prompts, the first half,
+            and of the prompts, the second.
+        guidance: of `guided`.
+
+    Returns:
+        `(B, h, w, 4)`.
+    """
+    eps = denoise(ops.concatenate([latent, latent]), ops.concatenate([negative, context]))
+    unconditional, conditional = ops.split(eps, 2)
+    return guided(unconditional, conditional, guidance)
+
+
+def keep_known(latent, known, hole, noise, alpha):
+    """Put known latents back around the hole, as noisy as the rest (Lugmayr et al., 2022, eq. 8).
+
+    Args:
+        latent: `(B, h, w, C)`, as noisy as `alpha` says.
+        known: `(B, h, w, C)`, the clean latents of the photos.
+        hole: `(B, h, w, 1)`, 1 = to be made, 0 = known.
+        noise: `(B, h, w, C)`, the same in every step: what is known goes a straight way.
+        alpha: ᾱ, a number; 1 puts them back exactly.
+    """
+    return ops.where(hole > 0, latent, schedulers.add_noise(known, noise, alpha))
+
+
+def slow_run(denoise, plan: Plan, known, hole, noise):
+    """A run as a plain loop, one call of the network after the other: what `Sampler` must compute.
+
+    Args:
+        denoise: takes latents `(B, h, w, C)` and a timestep, says their noise.
+        plan: N rows, of `schedulers.plan`.
+        known: `(B, h, w, C)`, the photos' latents.
+        hole: `(B, h, w, 1)`, 1 = to be made.
+        noise: `(plan.noises, B, h, w, C)`: the first to start from and for what is known, the
+            others for the ways back.
+
+    Returns:
+        float32 `(B, h, w, C)`, the known latents as they were given.
+    """
+    latent = schedulers.add_noise(known, noise[0], plan.start)
+    latent = keep_known(latent, known, hole, noise[0], float(plan.alpha[0]))
+    previous = ops.zeros_like(latent)
+    for timestep, alpha, alpha_next, history, back in zip(*map(cast, plan[1:]), strict=True):
+        x0 = schedulers.predicted_x0(latent, denoise(latent, timestep), alpha)
+        latent = schedulers.dpm_step(latent, x0, previous, history, alpha, alpha_next)
+        latent = keep_known(latent, known, hole, noise[0], alpha_next)
+        if back:
+            latent = schedulers.renoise(latent, noise[back], alpha, alpha_next)
+        previous = x0
+    return latent
+
+
 @keras.saving.register_keras_serializable("recon")
 class Sampler(keras.Model):
     """The loop over a plan's rows around a denoiser.
@@ -62,23 +122,24 @@ class Sampler(keras.Model):
         seen, context = latent, inputs["context"]
         if "masked" in inputs:  # the order of the original's inpainting model
             seen = ops.concatenate([latent, inputs["hole"], inputs["masked"]], axis=-1)
-        if "negative" in inputs:  # one call on a batch of two halves
-            seen = ops.concatenate([seen, seen])  # (2B, h, w, C)
-            context = ops.concatenate([inputs["negative"], context])  # (2B, L, W)
         embedding = schedulers.timestep_embedding(timestep[None], self.time_width)  # (1, width)
-        eps = self.denoiser(
-            {
-                "latent": seen,
-                "timestep_embedding": ops.repeat(embedding, ops.shape(seen)[0], axis=0),
-                "context": context,
-            },
-            training=False,
-        )
-        eps = ops.cast(eps, "float32")
-        if "negative" not in inputs:
-            return ops.reshape(eps, ops.shape(latent))
-        halves = ops.reshape(eps, (2, *ops.shape(latent)))  # (2, B, h, w, 4)
-        return guided(halves[0], halves[1], inputs["guidance"])
+
+        def denoise(seen, context):
+            eps = self.denoiser(
+                {
+                    "latent": seen,
+                    "timestep_embedding": ops.repeat(embedding, ops.shape(seen)[0], axis=0),
+                    "context": context,
+                },
+                training=False,
+            )
+            return ops.cast(eps, "float32")
+
+        if "negative" in inputs:
+            eps = guided_noise(denoise, seen, inputs["negative"], context, inputs["guidance"])
+        else:
+            eps = denoise(seen, context)
+        return ops.reshape(eps, ops.shape(latent))
 
     def call(self, inputs):
         """Do the rows `begin` to `end` − 1.
@@ -102,7 +163,8 @@ class Sampler(keras.Model):
             history = inputs["history"][number]
             latent = schedulers.dpm_step(latent, x0, previous, history, alpha, alpha_next)
             if "masked" not in inputs:
-                latent = keep_known(latent, alpha_next, inputs)
+                known, hole, noise = (inputs[name] for name in ("known", "hole", "noise"))
+                latent = keep_known(latent, known, hole, noise[0], alpha_next)
             back = inputs["renoise"][number]
             noisier = schedulers.renoise(latent, inputs["noise"][back], alpha, alpha_next)
             return ops.where(back > 0, noisier, latent), x0
@@ -202,17 +264,12 @@ def cast(table: np.ndarray) -> np.ndarray:
     return table.astype("int32" if table.dtype.kind == "i" else "float32")
 
 
-def keep_known(latent, alpha, inputs):
-    """Put known latents, as noisy as `alpha` says, back around the hole: `(B, h, w, 4)`."""
-    known = schedulers.add_noise(inputs["known"], inputs["noise"][0], alpha)
-    return ops.where(inputs["hole"] > 0, latent, known)
-
-
 def start(plan: Plan, inputs: dict) -> np.ndarray:
     """The state before the first row: `(B, h, w, 8)`; there is no guess of the clean latent yet."""
-    latent = schedulers.add_noise(inputs["known"], inputs["noise"][0], plan.start)
+    known, noise = inputs["known"], inputs["noise"][0]
+    latent = schedulers.add_noise(known, noise, plan.start)
     if "masked" not in inputs:
-        latent = keep_known(latent, np.float32(plan.alpha[0]), inputs)
+        latent = keep_known(latent, known, inputs["hole"], noise, np.float32(plan.alpha[0]))
     latent = ops.convert_to_numpy(latent)
     return np.concatenate([latent, np.zeros_like(latent)], axis=-1)
 

@@ -181,6 +181,25 @@ def test_the_other_backend_says_the_same(tiny, tmp_path):
     np.testing.assert_allclose(there, here, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "settings", [{"strength": 0.6}, {"sampler": "dpm++"}, {"sampler": "dpm++", "resample": 2}]
+)
+def test_the_plain_loop_is_the_same_run(fake, settings):
+    plan = schedulers.plan(6, **settings)
+    data = arrays(plan)
+    expected = sampler.Sampler(fake, TIME).run(plan, **data, guidance=3)
+
+    def denoise(latent, timestep):
+        def both(latent, context):
+            time = schedulers.timestep_embedding(np.full(4, timestep), TIME)
+            return fake({"latent": latent, "timestep_embedding": time, "context": context})
+
+        return sampler.guided_noise(both, latent, data["negative"], data["context"], 3)
+
+    latent = sampler.slow_run(denoise, plan, data["known"], data["hole"], data["noise"])
+    np.testing.assert_allclose(ops.convert_to_numpy(latent), expected, rtol=1e-4, atol=1e-4)
+
+
 # Compiled once
 
 
