@@ -7,6 +7,8 @@ Domain A are masked photos, domain B complete ones. What pix2pix is told, which 
 belongs to which masked one, is kept from it: that is why it is here.
 """
 
+from functools import partial
+
 import keras
 from keras import layers, ops
 
@@ -35,6 +37,26 @@ class ReflectionPadding(layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "padding": self.padding}
+
+
+def instance_normalise(x, scale, offset, epsilon=1e-3):
+    """Normalise every channel of every photo by itself (Ulyanov et al., 2016, equation 6).
+
+    What the layer `blocks.normalise("instance")` does, written out: (x − mean) / √(variance + ε)
+    over a photo's pixels, then a scale and an offset per channel, which are learned.
+    https://arxiv.org/abs/1607.08022
+
+    Args:
+        x: `(B, H, W, C)`.
+        scale, offset: `(C,)`.
+        epsilon: added to the variance, against division by 0; 0.001 in Keras's layers.
+
+    Returns:
+        `(B, H, W, C)`.
+    """
+    mean = ops.mean(x, axis=(1, 2), keepdims=True)  # (B, 1, 1, C)
+    variance = ops.mean((x - mean) ** 2, axis=(1, 2), keepdims=True)  # (B, 1, 1, C)
+    return scale * (x - mean) / ops.sqrt(variance + epsilon) + offset
 
 
 def convolve(filters: int, width: int, stride: int = 1):
@@ -141,6 +163,37 @@ def discriminator(size: int = 256, filters: int = 64, name: str = "discriminator
     return keras.Model(photo, blocks.patches(filters, "instance")(2 * photo - 1), name=name)
 
 
+def put(photos, place, photo):
+    """`photos (N, S, S, 3)` with `photo (S, S, 3)` at a place."""
+    return ops.scatter_update(photos, ops.reshape(place, (1, 1)), photo[None])
+
+
+def exchange(photos, count, new, place, older):
+    """Show a pool one new fake (Zhu et al., section 4; Shrivastava et al., 2017, section 2.3).
+
+    Until the pool is full, the new fake is shown and is kept at the next free place. Of a full
+    pool, heads (`older`) shows the fake at the drawn place and keeps the new one there; tails shows
+    the new one and keeps none.
+
+    Args:
+        photos: `(N, S, S, 3)`, what the pool holds; only the first `count` places are filled.
+        count: how many fakes it has been given so far, N or more once it is full.
+        new: `(S, S, 3)`, the fake.
+        place: drawn from 0 ... N - 1.
+        older: heads or tails, a bool.
+
+    Returns:
+        what the pool holds now, `(N, S, S, 3)`, and what a judge is shown, `(S, S, 3)`.
+    """
+    filling = count < photos.shape[0]
+    place = ops.where(filling, count, place)
+    swap = ops.logical_and(ops.logical_not(filling), older)
+    old = ops.take(photos, place, axis=0)
+    shown = ops.where(swap, old, new)
+    kept = ops.where(ops.logical_or(filling, swap), new, old)
+    return put(photos, place, kept), shown
+
+
 @keras.saving.register_keras_serializable("recon")
 class PhotoPool(layers.Layer):
     """Fakes of the past, so that a judge does not forget them (Shrivastava et al., 2017, 2.3).
@@ -172,29 +225,20 @@ class PhotoPool(layers.Layer):
         older = keras.random.uniform((number,), seed=seed) < 0.5
         count = ops.convert_to_tensor(self.count)
 
-        def exchange(index, state):
+        def show(index, state):
             photos, shown = state
-            filling = count + index < self.capacity
-            place = ops.where(filling, count + index, places[index])
-            swap = ops.logical_and(ops.logical_not(filling), older[index])
-            new, old = ops.take(shown, index, axis=0), ops.take(photos, place, axis=0)
-            see = ops.where(swap, old, new)
-            keep = ops.where(ops.logical_or(filling, swap), new, old)
-            return put(photos, place, keep), put(shown, index, see)
+            new = ops.take(shown, index, axis=0)
+            photos, see = exchange(photos, count + index, new, places[index], older[index])
+            return photos, put(shown, index, see)
 
         state = ops.convert_to_tensor(self.photos), fresh
-        photos, shown = ops.fori_loop(0, number, exchange, state)
+        photos, shown = ops.fori_loop(0, number, show, state)
         self.photos.assign(photos)
         self.count.assign(ops.minimum(count + number, self.capacity))
         return shown
 
     def get_config(self):
         return {**super().get_config(), "capacity": self.capacity}
-
-
-def put(photos, place, photo):
-    """`photos (N, S, S, 3)` with `photo (S, S, 3)` at a place."""
-    return ops.scatter_update(photos, ops.reshape(place, (1, 1)), photo[None])
 
 
 def half(photos) -> int:
@@ -209,6 +253,56 @@ def half(photos) -> int:
             "choose an even batch size, 2 or more"
         )
     return ops.shape(photos)[0] // 2
+
+
+def unpaired(masked, complete):
+    """Take masked photos of one half of a batch, complete ones of the other.
+
+    Args:
+        masked, complete: `(2n, S, S, 3)`; row by row, the same photo with and without its holes.
+
+    Returns:
+        the first n masked photos and the last n complete ones, each `(n, S, S, 3)`: no masked photo
+        meets the complete one it was made of.
+
+    Raises:
+        ValueError: the batch is odd.
+    """
+    n = half(complete)
+    return masked[:n], complete[n:]
+
+
+def cycle_loss(distance, masked, complete, guess, hidden, to_complete, to_masked):
+    """How far photos are from themselves, there and back (equation 2), in the paper's units.
+
+    Args:
+        distance: of truth and prediction, a number; the paper's is the mean absolute error.
+        masked: photos of domain A, `(B, S, S, 3)` in [0, 1].
+        complete: photos of domain B, likewise.
+        guess: what `to_complete` made of `masked`.
+        hidden: what `to_masked` made of `complete`.
+        to_complete, to_masked: the generators, photo -> photo.
+
+    Returns:
+        both distances' sum, of photos in [-1, 1].
+    """
+    # [-1, 1] is twice as wide as [0, 1]: so is a distance in it.
+    return 2 * (distance(masked, to_masked(guess)) + distance(complete, to_complete(hidden)))
+
+
+def identity_loss(distance, masked, complete, to_complete, to_masked):
+    """How much a generator changes what needs no change (section 5.2), in the paper's units.
+
+    Args:
+        distance: of truth and prediction, a number; the paper's is the mean absolute error.
+        masked: photos of domain A, `(B, S, S, 3)` in [0, 1].
+        complete: photos of domain B, likewise.
+        to_complete, to_masked: the generators, photo -> photo.
+
+    Returns:
+        both distances' sum, of photos in [-1, 1].
+    """
+    return 2 * (distance(masked, to_masked(masked)) + distance(complete, to_complete(complete)))
 
 
 @keras.saving.register_keras_serializable("recon")
@@ -288,8 +382,8 @@ class CycleGAN(blocks.Completer):
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
         masked, complete, guess = x["masked"], y, y_pred
         if training:  # unpaired: masked photos of one half, complete ones of the other
-            n = half(y)
-            masked, complete, guess = masked[:n], complete[n:], guess[:n]
+            masked, complete = unpaired(masked, complete)
+            guess = guess[: half(y)]
         terms = self.measure(masked, complete, guess, training)
         for name, term in terms.items():
             self.means[name].update_state(term)
@@ -304,16 +398,10 @@ class CycleGAN(blocks.Completer):
             guess: what `to_complete` makes of `masked`.
             training: whether judges see what the pools show, and pools take the fakes in.
         """
+        generators = [partial(g, training=training) for g in (self.to_complete, self.to_masked)]
         hidden = self.to_masked(complete, training=training)
-        # [-1, 1] is twice as wide as [0, 1]: so is a distance in it.
-        cycle = 2 * (
-            self.l1(masked, self.to_masked(guess, training=training))
-            + self.l1(complete, self.to_complete(hidden, training=training))
-        )
-        identity = 2 * (
-            self.l1(masked, self.to_masked(masked, training=training))
-            + self.l1(complete, self.to_complete(complete, training=training))
-        )
+        cycle = cycle_loss(self.l1, masked, complete, guess, hidden, *generators)
+        identity = identity_loss(self.l1, masked, complete, *generators)
         persuade = judge = 0.0
         for network, pool, real, fake in (
             (self.judge_complete, self.pool_complete, complete, guess),

@@ -39,6 +39,38 @@ def context_loss(guess, photo, weight):
     return 2 * ops.sum(weight * ops.abs(guess - photo), axis=(-3, -2, -1))
 
 
+def prior_loss(persuade: keras.losses.Loss, logits):
+    """How little each guess passes for a photo (section 3.3, L_p).
+
+    The loss that the generator was trained with, in place of the paper's log(1 − D(G(z))): as in
+    the paper's code. A number for each guess, because each is searched by itself.
+
+    Args:
+        persuade: of targets and logits; 1 is the target of a real photo. Its method `call` gives
+            the loss of every row, where calling it gives the mean of them all.
+        logits: `(N, 1)`, what the judge says.
+
+    Returns:
+        `(N,)`.
+    """
+    losses = persuade.call(ops.ones_like(logits), logits)
+    return ops.reshape(losses, (-1,))  # (N,) or (N, 1): Keras's losses differ
+
+
+def best_of_restarts(guess: np.ndarray, losses: np.ndarray) -> np.ndarray:
+    """Choose, for every photo, the guess of the restart that ends with the lowest loss.
+
+    Args:
+        guess: `(photos · restarts, H, W, 3)`, the restarts of one photo one after the other.
+        losses: `(photos, restarts)`.
+
+    Returns:
+        `(photos, H, W, 3)`.
+    """
+    photos, restarts = losses.shape
+    return guess[np.arange(photos) * restarts + losses.argmin(axis=1)]
+
+
 def blend(guess: np.ndarray, masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Keep a guess's gradients and the photo's known pixels: Poisson blending (section 3.4).
 
@@ -125,11 +157,10 @@ class LatentSearch(keras.Model):
     def each(self, guess):
         """The loss of every row: `(photos, restarts)`.
 
-        The context loss, and λ times the judge's term in the form that the generator was trained
-        with, as in the paper's code.
+        The context loss and λ times the prior loss.
         """
         logits = self.judge(guess, training=False)  # (photos · restarts, 1)
-        prior = self.persuade.call(ops.ones_like(logits), logits)  # not reduced: one a row
+        prior = prior_loss(self.persuade, logits)  # (photos · restarts,)
         rows = (self.photos, self.restarts)
         context = context_loss(
             ops.reshape(guess, (*rows, *guess.shape[1:])), self.photo, self.weight
@@ -170,8 +201,7 @@ class LatentSearch(keras.Model):
         self.fit(np.zeros((self.steps, 1)), batch_size=1, shuffle=False, verbose=0)
         guess = self(None)
         losses = ops.convert_to_numpy(self.each(guess))
-        best = np.arange(self.photos) * self.restarts + losses.argmin(axis=1)
-        return ops.convert_to_numpy(guess)[best], losses
+        return best_of_restarts(ops.convert_to_numpy(guess), losses), losses
 
     def starts(self, candidates: np.ndarray) -> np.ndarray:
         """The candidates nearest to each photo: `(K, L)` -> `(photos · restarts, L)`."""
