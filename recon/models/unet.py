@@ -47,7 +47,7 @@ or none in place of the membrane, an absolute error, attention (begun, and behin
 CPU-minute), Fourier convolutions, partial convolutions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -56,6 +56,47 @@ from keras import layers, ops
 from recon.models import blocks
 
 SIZES = (32, 64, 128, 256, 512)
+
+
+def conditional_mean(
+    masked: np.ndarray, mask: np.ndarray, photos: np.ndarray, width: float
+) -> np.ndarray:
+    """Say what squared error asks for, by looking at photos one by one and without a network.
+
+    The mean of all photos, each counted as far as it agrees with what is known: exp(−d / 2 width²)
+    of the mean squared difference d over the known pixels (Nadaraya and Watson, 1964). A narrow
+    width gives the one photo that agrees best, a wide one the mean of all.
+
+    Args:
+        masked: `(H, W, 3)` in [0, 1].
+        mask: `(H, W, 1)`, 1 = missing.
+        photos: `(N, H, W, 3)`, complete ones.
+        width: how much a photo may differ and still count.
+
+    Returns:
+        guess `(H, W, 3)`.
+    """
+    known = 1 - mask
+    difference = np.sum(known * (photos - masked) ** 2, axis=(1, 2, 3)) / (3 * np.sum(known))
+    # From the best photo on: else all weights could be too small for a float, and their sum 0.
+    weight = np.exp(-(difference - difference.min()) / (2 * width**2))  # (N,)
+    return np.tensordot(weight / weight.sum(), photos, axes=1)
+
+
+def mse_in_holes(photo, guess, mask):
+    """Mean squared error over the missing pixels of all photos of a batch: what is minimised.
+
+    Args:
+        photo: `(B, H, W, 3)` in [0, 1].
+        guess: likewise; what it says of known pixels does not count.
+        mask: `(B, H, W, 1)`, 1 = missing.
+
+    Returns:
+        a number; each missing pixel counts the same, in whichever photo.
+    """
+    # A keras.losses object scales itself when several devices share a batch; a bare mean does not.
+    squared = keras.losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    return squared(photo, guess, sample_weight=mask[..., 0])
 
 
 def halve_known(colour, known):
@@ -71,6 +112,27 @@ def halve_known(colour, known):
     weight = ops.average_pool(known, 2, 2)
     colour = ops.average_pool(colour * known, 2, 2) / ops.maximum(weight, 0.25)
     return colour, ops.cast(weight > 0, colour.dtype)
+
+
+def refine(coarser, colour, known, sweeps: int):
+    """Carry a fill to the next finer grid: enlarge it, then smooth it in the holes.
+
+    Args:
+        coarser: the fill of the coarser grid, `(B, H/2, W/2, 3)`.
+        colour: the photo on this grid, `(B, H, W, 3)`; what it holds in the holes does not matter.
+        known: `(B, H, W, 1)`, 1 = known.
+        sweeps: how often every missing pixel is replaced by the mean of the 3×3 pixels around it,
+            all at once.
+
+    Returns:
+        `(B, H, W, 3)`, with known pixels as they are.
+    """
+    _, height, width, _ = colour.shape
+    fill = ops.where(known > 0, colour, ops.image.resize(coarser, (height, width)))
+    for _ in range(sweeps):
+        # At the photo's edge the mean is over the pixels there are: no slope across it.
+        fill = ops.where(known > 0, colour, ops.average_pool(fill, 3, 1, "same"))
+    return fill
 
 
 def membrane(masked, mask, sweeps: int = 4, finest: int = 64):
@@ -99,11 +161,7 @@ def membrane(masked, mask, sweeps: int = 4, finest: int = 64):
     fill = ops.sum(colour * known, axis=(1, 2), keepdims=True) / share  # (B, 1, 1, 3)
     fill = ops.where(known > 0, colour, fill)  # (B, 4, 4, 3)
     for colour, known in reversed(finer):
-        side = colour.shape[1]
-        fill = ops.where(known > 0, colour, ops.image.resize(fill, (side, side)))
-        for _ in range(sweeps if side <= finest else 0):
-            # At the photo's edge the mean is over the pixels there are: no slope across it.
-            fill = ops.where(known > 0, colour, ops.average_pool(fill, 3, 1, "same"))
+        fill = refine(fill, colour, known, sweeps if colour.shape[1] <= finest else 0)
     return fill
 
 
@@ -131,6 +189,56 @@ def convolution(width: int, kernel: int = 3, stride: int = 1, padding: str = "sa
         return layers.ReLU()(x)
 
     return block
+
+
+def contract(x, widths: Sequence[int], depth: int = 1) -> list:
+    """Go down: look at ever larger parts of the photo, on ever coarser grids.
+
+    Every level but the first begins with a `convolution` of stride 2, which halves the grid; then
+    every level has `depth` convolutions of stride 1, the last one twice as many.
+
+    Args:
+        x: `(B, H, W, C)`.
+        widths: channels of each level, finest first.
+        depth: convolutions of a level.
+
+    Returns:
+        what each level ends with, finest first: `(B, H, W, widths[0])`,
+        `(B, H/2, W/2, widths[1])`, ...
+    """
+    levels = []
+    for level, width in enumerate(widths):
+        if level:
+            x = convolution(width, 3, 2)(x)
+        for _ in range(depth * (2 if level == len(widths) - 1 else 1)):
+            x = convolution(width)(x)
+        levels.append(x)
+    return levels
+
+
+def expand(levels: Sequence, depth: int = 1):
+    """Go up again: bring what the coarse levels understood to where the fine ones know the pixels.
+
+    From the coarsest on: a 1×1 convolution (no bias) to the next finer level's channels, every
+    pixel doubled both ways, that level's pixels added (the skip connection), and `depth`
+    convolutions.
+
+    Args:
+        levels: as `contract` gives them, finest first.
+        depth: convolutions of a level.
+
+    Returns:
+        of the shape of the finest level.
+    """
+    *finer, x = levels
+    for skip in reversed(finer):
+        width = skip.shape[-1]
+        x = layers.Conv2D(width, 1, use_bias=False)(x)
+        x = layers.UpSampling2D()(x)
+        x = layers.Add()([x, skip])  # half the cost of the paper's concatenation
+        for _ in range(depth):
+            x = convolution(width)(x)
+    return x
 
 
 def network(
@@ -171,21 +279,8 @@ def network(
     # shapes as at size 64
     x = layers.ZeroPadding2D(((above, below), (above, below)))(x)  # (B, 65, 65, 4)
     x = convolution(widths[0], kernel, patch, "valid")(x)  # (B, 32, 32, 64)
-    skips = []
-    for level, width in enumerate(widths):
-        if level:
-            x = convolution(width, 3, 2)(x)  # (B, 16, 16, 128), (B, 8, 8, 256)
-        for _ in range(depth * (2 if level == len(widths) - 1 else 1)):
-            x = convolution(width)(x)
-        skips.append(x)
-
-    for width, skip in zip(widths[-2::-1], skips[-2::-1], strict=True):
-        x = layers.Conv2D(width, 1, use_bias=False)(x)
-        x = layers.UpSampling2D()(x)  # (B, 16, 16, 128), (B, 32, 32, 64)
-        x = layers.Add()([x, skip])  # half the cost of the paper's concatenation
-        for _ in range(depth):
-            x = convolution(width)(x)
-
+    levels = contract(x, widths, depth)  # (B, 32, 32, 64), (B, 16, 16, 128), (B, 8, 8, 256)
+    x = expand(levels, depth)  # (B, 32, 32, 64)
     residual = layers.Conv2DTranspose(3, kernel, patch, kernel_initializer="zeros")(x)
     residual = layers.Cropping2D(((above, below), (above, below)))(residual)  # (B, S, S, 3)
     guess = layers.Add(dtype="float32", name="guess")([fill, residual])  # (B, S, S, 3)
@@ -195,6 +290,19 @@ def network(
 def mirrored(inputs):
     """Photos and masks with left and right exchanged."""
     return keras.tree.map_structure(lambda x: ops.flip(x, axis=2), inputs)
+
+
+def mirror_averaged(complete: Callable, inputs):
+    """Complete photos as they are and mirrored, and take the mean: an animal may look either way.
+
+    Args:
+        complete: `{"masked", "mask"} -> guess`.
+        inputs: `masked` `(B, H, W, 3)`, `mask` `(B, H, W, 1)`.
+
+    Returns:
+        `(B, H, W, 3)`, the mirror image's answer turned round again.
+    """
+    return (complete(inputs) + mirrored(complete(mirrored(inputs)))) / 2
 
 
 def moved(inputs, pixels: int):
@@ -235,12 +343,11 @@ class UNet(blocks.Completer):
         settings = {"size": size, "patch": patch, "widths": list(widths), "depth": depth}
         super().__init__(settings, **kwargs)
         self.network = network(size, patch, widths, depth)
-        self.squared = keras.losses.MeanSquaredError(reduction="mean_with_sample_weight")
 
     def call(self, inputs, training=False):
         if training:
             return self.network(inputs, training=True)  # (B, S, S, 3)
-        return (self.seen_twice(inputs) + mirrored(self.seen_twice(mirrored(inputs)))) / 2
+        return mirror_averaged(self.seen_twice, inputs)
 
     def seen_twice(self, inputs):
         """The mean of what the network says of photos as they are and moved by half a patch."""
@@ -251,7 +358,7 @@ class UNet(blocks.Completer):
         return (guess + moved_back(self.network(moved(inputs, pixels)), pixels)) / 2
 
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
-        return self.squared(y, y_pred, sample_weight=x["mask"][..., 0])
+        return mse_in_holes(y, y_pred, x["mask"])
 
 
 def grow(model: UNet, smaller: UNet) -> None:

@@ -48,6 +48,27 @@ def small():
     return model, before
 
 
+# What squared error asks for
+
+
+def test_the_conditional_mean_goes_from_the_likest_photo_to_the_mean_of_all():
+    inputs, photo = batch(8, 5)
+    masked, mask = inputs["masked"][3], inputs["mask"][3]
+    narrow, wide = (unet.conditional_mean(masked, mask, photo, width) for width in (1e-3, 1e3))
+    np.testing.assert_allclose(narrow, photo[3], atol=1e-6)
+    np.testing.assert_allclose(wide, photo.mean(axis=0), atol=1e-5)
+
+
+def test_of_photos_that_agree_in_all_that_is_known_their_mean_errs_least():
+    inputs, photo = batch(8, 1)
+    mask = inputs["mask"][0]
+    other = np.random.default_rng(1).random((20, 8, 8, 3), "float32")
+    photos = mask * other + (1 - mask) * photo
+    guess = unet.conditional_mean(inputs["masked"][0], mask, photos, 0.1)
+    errors = [np.square(mask * (photos - candidate)).sum() for candidate in (guess, *photos)]
+    assert min(errors) == errors[0]
+
+
 # The membrane
 
 
@@ -100,6 +121,13 @@ def test_a_hole_may_touch_the_edge_take_the_whole_photo_or_be_none(missing):
 
 
 # The network
+
+
+def test_down_and_up_again_keeps_the_grid_of_the_finest_level():
+    place = keras.layers.Input((16, 24, 5))
+    levels = unet.contract(place, (4, 6, 8), depth=2)
+    assert [x.shape[1:] for x in levels] == [(16, 24, 4), (8, 12, 6), (4, 6, 8)]
+    assert unet.expand(levels, depth=2).shape[1:] == (16, 24, 4)
 
 
 @pytest.mark.parametrize("size", unet.SIZES)
