@@ -27,6 +27,70 @@ def mean(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return paste(masked, mask, masked[known].mean(axis=0, dtype="float64"))
 
 
+def neighbour_sum(picture: np.ndarray) -> np.ndarray:
+    """Add up, for every pixel, the pixels above, below, left and right of it.
+
+    Beyond the photo's edge there is no pixel: there, three are added, in a corner two. The sum of
+    a picture of ones is therefore the number of neighbours.
+
+    Args:
+        picture: float `(H, W, C)`.
+
+    Returns:
+        the same shape and type.
+    """
+    total = np.zeros_like(picture)
+    total[1:] += picture[:-1]  # above
+    total[:-1] += picture[1:]  # below
+    total[:, 1:] += picture[:, :-1]  # left
+    total[:, :-1] += picture[:, 1:]  # right
+    return total
+
+
+def sweep(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Set every missing pixel to the mean of its neighbours, all at once: one sweep of Jacobi's.
+
+    All means are taken from the photo as it was before the sweep, so that the order of the pixels
+    does not matter. At the photo's edge the mean is of the neighbours that there are.
+
+    Args:
+        photo: float `(H, W, C)`, with a first guess in the hole.
+        hole: bool `(H, W)`, true where a pixel is missing.
+
+    Returns:
+        `(H, W, C)`, a new array; known pixels are the photo's, bit for bit.
+    """
+    neighbours = neighbour_sum(np.ones((*hole.shape, 1), photo.dtype))
+    average = neighbour_sum(photo) / np.maximum(neighbours, 1)  # a photo of one pixel has none
+    return np.where(hole[..., None], average, photo)
+
+
+def jacobi(
+    masked: np.ndarray, mask: np.ndarray, tolerance: float = 1e-5, most: int = 10_000
+) -> np.ndarray:
+    """Fill with Laplace's equation by sweeps, until no pixel moves: `harmonic` the slow way.
+
+    It needs some thousand sweeps where `harmonic` solves once; the sweeps wanted grow with the
+    square of the hole's side. (Jacobi, 1845.)
+
+    Args:
+        masked: `(H, W, 3)` in [0, 1].
+        mask: `(H, W, 1)`, 1 = missing.
+        tolerance: the sweeps end when the last moved no value by as much as this.
+        most: sweeps, if they do not come to rest before.
+
+    Returns:
+        the completed photo, float32 `(H, W, 3)`. What is left to go is more than the last step.
+    """
+    hole = mask[..., 0] > 0
+    photo = masked.astype("float64")
+    for _ in range(most):
+        before, photo = photo, sweep(photo, hole)
+        if np.abs(photo - before).max() < tolerance:
+            break
+    return paste(masked, mask, photo)
+
+
 def laplace_system(masked: np.ndarray, hole: np.ndarray) -> tuple[sparse.csc_array, np.ndarray]:
     """Write Laplace's equation on the missing pixels as a sparse linear system.
 
@@ -36,31 +100,23 @@ def laplace_system(masked: np.ndarray, hole: np.ndarray) -> tuple[sparse.csc_arr
     natural (Neumann) condition, no slope across the edge.
 
     Args:
-        masked: float `(H, W, C)`.
+        masked: float `(H, W, C)`; what stands in the hole does not matter.
         hole: bool `(H, W)`, true where a pixel is missing.
 
     Returns:
         matrix `(n, n)` and right-hand side `(n, C)` for the n missing pixels, row by row.
     """
-    height, width = hole.shape
+    count = np.count_nonzero(hole)
     number = np.full(hole.shape, -1)
-    number[hole] = np.arange(hole.sum())
-    rows, columns = np.nonzero(hole)
-    unknown = number[hole]  # (n,)
-    neighbours = np.zeros(len(unknown))
-    known_sum = np.zeros((len(unknown), masked.shape[-1]))
-    entries = []
-    for down, right in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        row, column = rows + down, columns + right
-        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        neighbours += inside
-        row, column, here = row[inside], column[inside], unknown[inside]
-        missing = hole[row, column]
-        known_sum[here[~missing]] += masked[row[~missing], column[~missing]]
-        entries.append((here[missing], number[row[missing], column[missing]]))
-    here, there = np.concatenate(entries, axis=1)
-    off_diagonal = sparse.coo_array((np.ones(len(here)), (here, there)), shape=(len(unknown),) * 2)
-    return sparse.csc_array(sparse.diags_array(neighbours) - off_diagonal), known_sum
+    number[hole] = np.arange(count)  # a missing pixel's place among the unknowns
+    below, right = hole[:-1] & hole[1:], hole[:, :-1] & hole[:, 1:]  # pairs with both missing
+    first = np.concatenate([number[:-1][below], number[:, :-1][right]])
+    second = np.concatenate([number[1:][below], number[:, 1:][right]])
+    pairs = sparse.coo_array((np.ones(len(first)), (first, second)), shape=(count, count))
+    neighbours = neighbour_sum(np.ones((*hole.shape, 1)))[hole][:, 0]  # (n,)
+    matrix = sparse.diags_array(neighbours) - pairs - pairs.T  # each pair is in two equations
+    known_sum = neighbour_sum(np.where(hole[..., None], 0, masked))[hole]
+    return sparse.csc_array(matrix), known_sum
 
 
 def harmonic(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -75,8 +131,8 @@ def harmonic(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
     hole = mask[..., 0] > 0
     if not hole.any() or hole.all():
         return masked.astype("float32")
-    matrix, known_sum = laplace_system(masked.astype("float64"), hole)
     guess = masked.astype("float64")
+    matrix, known_sum = laplace_system(guess, hole)
     # The matrix is symmetric: the ordering for A + Aᵀ leaves less fill-in than the default.
     guess[hole] = splu(matrix, permc_spec="MMD_AT_PLUS_A").solve(known_sum)
     return paste(masked, mask, guess)

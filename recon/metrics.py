@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 from keras import ops
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.metrics import structural_similarity
 
 
 def complete(masked, mask, guess):
@@ -70,13 +70,19 @@ class BoxRMSE(keras.metrics.Metric):
 
 
 def psnr(photo: np.ndarray, completed: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of a whole completed photo, in dB.
+    """Peak signal-to-noise ratio of a whole completed photo: 10·log₁₀(1 / mean squared error).
 
-    At most 100: one photo completed without any error would else make a mean infinite.
+    An RMSE of 0.1 is 20 dB, a tenth of it 20 dB more.
+
+    Args:
+        photo: `(H, W, C)` in [0, 1], so that the peak is 1.
+        completed: likewise.
+
+    Returns:
+        dB, at most 100: one photo completed without any error would else make a mean infinite.
     """
-    if np.array_equal(photo, completed):
-        return 100.0
-    return min(100.0, float(peak_signal_noise_ratio(photo, completed, data_range=1)))
+    error = np.mean(np.square(photo.astype("float64") - completed))
+    return 100.0 if error <= 1e-10 else float(-10 * np.log10(error))
 
 
 def ssim(photo: np.ndarray, completed: np.ndarray) -> float:

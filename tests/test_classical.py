@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
@@ -141,6 +141,7 @@ def test_harmonic_is_where_relaxation_comes_to_rest(shape, holes):
     np.testing.assert_allclose(classical.harmonic(masked, mask), relax(masked, mask), atol=1e-6)
 
 
+@settings(deadline=None)
 @given(masks(), st.integers(0, 100))
 def test_harmonic_makes_every_missing_pixel_the_mean_of_its_neighbours(mask, seed):
     completed = classical.harmonic(noise(*mask.shape[:2], seed) * (1 - mask), mask)
@@ -149,6 +150,7 @@ def test_harmonic_makes_every_missing_pixel_the_mean_of_its_neighbours(mask, see
         np.testing.assert_allclose(completed[row, column], np.mean(around, axis=0), atol=1e-6)
 
 
+@settings(deadline=None)
 @given(masks(), st.integers(0, 100))
 def test_harmonic_stays_within_the_values_around_each_hole(mask, seed):
     masked = noise(*mask.shape[:2], seed) * (1 - mask)
@@ -164,6 +166,7 @@ def test_harmonic_stays_within_the_values_around_each_hole(mask, seed):
 slopes = st.lists(st.floats(-0.05, 0.05), min_size=3, max_size=3).map(np.array)
 
 
+@settings(deadline=None)
 @given(masks(inside=True), slopes, slopes)
 def test_harmonic_continues_a_ramp_into_a_hole_inside(mask, down, right):
     photo = ramp(mask.shape[:2], 0.5, down, right)
@@ -195,6 +198,55 @@ def test_harmonic_of_a_single_pixel(place, around):
     completed = classical.harmonic(photo, rasterise([Box(*place, 1, 1)], 3))
     expected = np.mean([photo[neighbour] for neighbour in around], axis=0)
     np.testing.assert_allclose(completed[place], expected, atol=1e-7)
+
+
+# Jacobi's sweeps, and the system
+
+
+def test_neighbours_are_counted_by_a_picture_of_ones():
+    counts = classical.neighbour_sum(np.ones((3, 4, 1)))
+    np.testing.assert_array_equal(counts[..., 0], [[2, 3, 3, 2], [3, 4, 4, 3], [2, 3, 3, 2]])
+
+
+@settings(deadline=None)
+@given(masks(), st.integers(0, 100))
+def test_a_sweep_takes_every_mean_from_the_photo_before_it(mask, seed):
+    photo, hole = noise(*mask.shape[:2], seed), mask[..., 0] > 0
+    swept = classical.sweep(photo, hole)
+    np.testing.assert_array_equal(swept[~hole], photo[~hole])
+    for place in map(tuple, np.argwhere(hole)):
+        around = [photo[other] for other in neighbours(hole.shape, *place)]
+        np.testing.assert_allclose(swept[place], np.mean(around, axis=0), atol=1e-6)
+
+
+def test_a_photo_of_one_missing_pixel_has_no_neighbours():
+    swept = classical.sweep(noise(1, 1), np.ones((1, 1), bool))
+    np.testing.assert_array_equal(swept, np.zeros((1, 1, 3)))
+
+
+@pytest.mark.parametrize("holes", [[Box(2, 2, 4, 4), Box(4, 3, 5, 4)], [Box(0, 0, 3, 9)], []])
+def test_jacobi_comes_to_rest_at_the_harmonic_fill(holes):
+    mask = rasterise(holes, 9)
+    masked = noise(9, 9) * (1 - mask)
+    completed = classical.jacobi(masked, mask, tolerance=1e-9)
+    np.testing.assert_allclose(completed, classical.harmonic(masked, mask), atol=1e-6)
+
+
+def test_jacobi_stops_after_as_many_sweeps_as_it_may_take():
+    mask = rasterise([Box(1, 1, 6, 6)], 8)
+    masked = noise(8, 8) * (1 - mask)
+    hole = mask[..., 0] > 0
+    two = classical.sweep(classical.sweep(masked.astype("float64"), hole), hole)
+    completed = classical.jacobi(masked, mask, most=2)
+    np.testing.assert_array_equal(completed, two.astype("float32"))
+
+
+def test_the_system_of_three_missing_pixels_by_hand():
+    photo = np.arange(9.0).reshape(3, 3, 1)
+    hole = np.array([[1, 1, 0], [0, 0, 0], [0, 0, 1]], bool)
+    matrix, known_sum = classical.laplace_system(photo, hole)
+    np.testing.assert_array_equal(matrix.toarray(), [[2, -1, 0], [-1, 3, 0], [0, 0, 2]])
+    np.testing.assert_array_equal(known_sum, [[3], [2 + 4], [5 + 7]])
 
 
 # Telea

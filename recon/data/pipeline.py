@@ -5,6 +5,7 @@ random operations keyed by both, so a run that resumes at epoch 7 sees exactly t
 run that was never interrupted, and no iterator is ever saved.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -70,7 +71,10 @@ def augment(photo: tf.Tensor, size: int, key: tf.Tensor) -> tf.Tensor:
     Args:
         photo: `(S, S, 3)` with S at least `size`.
         size: height and width of the result.
-        key: int32 `(2,)`.
+        key: int32 `(2,)`; the same key gives the same cut, another key most likely another.
+
+    Returns:
+        `(size, size, 3)`; every square of the photo is as likely as any other.
     """
     corner_key, flip_key = tf.unstack(keys.stateless_split(key, 2))
     spare = tf.shape(photo)[0] - size
@@ -134,6 +138,75 @@ def inputs_of(photo: tf.Tensor, mask: tf.Tensor, label: tf.Tensor | None) -> dic
     return inputs if label is None else inputs | {"label": label}
 
 
+def training_example(
+    photo: tf.Tensor, size: int, key: tf.Tensor, label: tf.Tensor | None = None
+) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """Make an example of a photo: cut and mirror it, draw its boxes, take their pixels out.
+
+    The boxes come after the cut, so that they keep their size and lie on the photo that is seen.
+
+    Args:
+        photo: float32 `(S, S, 3)` in [0, 1], jittered: S is at least `size`.
+        size: height and width of the result.
+        key: int32 `(2,)`; the same key gives the same example.
+        label: passed on to the model, where it is given.
+
+    Returns:
+        what the model sees, and what it is to say: `({"masked": (size, size, 3), "mask": (size,
+        size, 1)}, photo (size, size, 3))`.
+    """
+    crop_key, box_key = tf.unstack(keys.stateless_split(key, 2))
+    photo = tf.ensure_shape(augment(photo, size, crop_key), (size, size, 3))
+    return inputs_of(photo, draw_mask(size, box_key), label), photo
+
+
+def epoch_plan(
+    count: int, steps: int, batch_size: int, seed: int, epoch: tf.Tensor | int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decide all that is random in an epoch, from nothing but its seed and its number.
+
+    Args:
+        count: how many photos there are.
+        steps: batches of the epoch.
+        batch_size: photos of a batch.
+        seed: of the whole run.
+        epoch: the epoch's number, from 0; of any integer type.
+
+    Returns:
+        order, int32 `(steps * batch_size,)`: which photo comes when; and a key for each place in
+        it, int32 `(steps * batch_size, 2)`: for the place and not for the photo, so that a photo
+        that comes twice is cut and masked anew.
+    """
+    key = keys.stateless_fold_in(tf.constant([seed, 0], tf.int32), tf.cast(epoch, "int32"))
+    order_key, photo_key = tf.unstack(keys.stateless_split(key, 2))
+    order = epoch_order(count, steps, batch_size, order_key)
+    place = tf.range(steps * batch_size)
+    return order, tf.map_fn(lambda number: keys.stateless_fold_in(photo_key, number), place)
+
+
+def endless(
+    plan: Callable, example: Callable, batch_size: int, first_epoch: int = 0
+) -> tf.data.Dataset:
+    """Chain epoch after epoch into batches, without end.
+
+    Args:
+        plan: epoch's number, an int64 scalar -> tensors with one row for every photo of that epoch.
+        example: such a row -> one example.
+        batch_size: examples a batch; every batch is full, across the end of an epoch if need be.
+        first_epoch: the epoch to begin with.
+
+    Returns:
+        the batches, in the plans' order; the next ones are made while the last is trained on.
+    """
+    return (
+        tf.data.Dataset.counter(first_epoch)
+        .flat_map(lambda epoch: tf.data.Dataset.from_tensor_slices(plan(epoch)))
+        .map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch_size, drop_remainder=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
 def training(
     table: pd.DataFrame,
     size: int,
@@ -177,27 +250,14 @@ def training(
         def read(index):
             return decode(paths[index], plain[index], base)
 
-    def indices_and_keys(epoch):
-        key = keys.stateless_fold_in(tf.constant([seed, 0], tf.int32), tf.cast(epoch, "int32"))
-        order_key, photo_key = tf.unstack(keys.stateless_split(key, 2))
-        order = epoch_order(len(table), steps, batch_size, order_key)
-        place = tf.range(len(order))  # a photo that comes twice is cropped anew
-        photo_keys = tf.map_fn(lambda i: keys.stateless_fold_in(photo_key, i), place)
-        return tf.data.Dataset.from_tensor_slices((order, photo_keys))
+    def plan(epoch):
+        return epoch_plan(len(table), steps, batch_size, seed, epoch)
 
     def example(index, key):
-        crop_key, box_key = tf.unstack(keys.stateless_split(key, 2))
-        photo = tf.ensure_shape(augment(read(index), size, crop_key), (size, size, 3))
-        mask = draw_mask(size, box_key)
-        return inputs_of(photo, mask, None if labels is None else tf.constant(labels)[index]), photo
+        label = None if labels is None else tf.constant(labels)[index]
+        return training_example(read(index), size, key, label)
 
-    return (
-        tf.data.Dataset.counter(first_epoch)
-        .flat_map(indices_and_keys)
-        .map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .batch(batch_size, drop_remainder=True)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    return endless(plan, example, batch_size, first_epoch)
 
 
 def fixed(

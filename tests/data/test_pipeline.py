@@ -213,6 +213,46 @@ def test_an_epoch_of_whole_batches_is_shuffles_of_all_photos_as_they_are():
     np.testing.assert_array_equal(drawn, np.concatenate(shuffles)[:20])
 
 
+def plan(count=6, steps=3, batch_size=4, seed=0, epoch=0):
+    drawn, photo_keys = pipeline.epoch_plan(count, steps, batch_size, seed, epoch)
+    return drawn.numpy(), photo_keys.numpy()
+
+
+def test_a_plan_has_a_key_for_every_place_of_its_order():
+    drawn, photo_keys = plan()
+    assert drawn.shape == (12,)
+    assert photo_keys.shape == (12, 2)
+    assert len({tuple(key) for key in photo_keys}) == 12
+
+
+def test_a_plan_is_decided_by_seed_and_epoch_and_by_nothing_else():
+    plans = [plan(seed=seed, epoch=epoch) for seed in (0, 1) for epoch in (0, 1)]
+    for number, (drawn, photo_keys) in enumerate(plans):
+        assert equal((drawn, photo_keys), plan(seed=number // 2, epoch=number % 2))
+        for other, other_keys in plans[:number]:
+            assert not np.array_equal(drawn, other)
+            assert not np.isin(photo_keys, other_keys).all()
+    as_counted = plan(epoch=tf.constant(1, tf.int64))  # as tf.data counts
+    assert equal(as_counted, plans[1])
+
+
+def test_endless_goes_from_epoch_to_epoch_and_fills_batches_across_them():
+    batches = pipeline.endless(lambda e: 10 * e + tf.range(3, dtype="int64"), lambda x: -x, 2, 4)
+    assert batches.element_spec.shape == (2,)
+    first = np.stack(list(batches.take(3).as_numpy_iterator()))
+    np.testing.assert_array_equal(first, [[-40, -41], [-42, -50], [-51, -52]])
+
+
+def test_an_example_is_cut_first_and_masked_then(recognise):
+    photo = tf.constant(photo_of(3), tf.float32) / 255
+    table_number = recognise(photo_of(3)[:SIZE, :SIZE] / 255)[0]
+    for number in range(20):
+        inputs, cut = pipeline.training_example(photo, SIZE, tf.constant([number, 0]))
+        assert recognise(cut.numpy())[0] == table_number
+        assert two_boxes(inputs["mask"].numpy())
+        np.testing.assert_array_equal(inputs["masked"], cut * (1 - inputs["mask"]))
+
+
 def test_a_photo_that_comes_twice_in_an_epoch_is_cut_and_masked_anew(table):
     _, mask, photo = take(table.iloc[:1], steps=2, batch_size=4)
     assert len({one.tobytes() for one in photo}) > 4
