@@ -20,7 +20,14 @@ class Box(NamedTuple):
 
 
 def side(size: int) -> int:
-    """Side of a box on a photo of `size`×`size` pixels: 75 per 256, at least 1."""
+    """Scale the side of a box with the photo: 75 pixels per 256.
+
+    Args:
+        size: height and width of the photo, in pixels.
+
+    Returns:
+        the box's height and width: a whole number of pixels, the nearest, and at least 1.
+    """
     return max(1, round(SIDE * size / PHOTO))
 
 
@@ -31,6 +38,9 @@ def draw(generator: np.random.Generator, size: int = PHOTO, count: int = 2) -> t
         generator: where the randomness comes from.
         size: height and width of the photo, in pixels.
         count: how many boxes; they may overlap and touch the edge, as in the challenge.
+
+    Returns:
+        `count` boxes of side `side(size)`, whole on the photo; rows and columns are Python's ints.
     """
     length = side(size)
     corners = generator.integers(0, size - length, (count, 2), endpoint=True)
@@ -69,6 +79,28 @@ def check(box: Box, size: int | tuple[int, int]) -> None:
         )
 
 
+def rasterise(boxes: Iterable[Box], size: int | tuple[int, int]) -> np.ndarray:
+    """Paint boxes into a mask.
+
+    Args:
+        boxes: the missing rectangles; they may overlap.
+        size: height and width of the photo, in pixels; one number for a square.
+
+    Returns:
+        float32 `(height, width, 1)`: 1 where a pixel is missing, 0 where it is known.
+
+    Raises:
+        ValueError: a box is empty or reaches over the edge (`check` says so).
+    """
+    rows, columns = (size, size) if isinstance(size, int) else size
+    mask = np.zeros((rows, columns, 1), "float32")
+    for box in boxes:
+        check(box, (rows, columns))  # a slice past the edge would silently be cut
+        row, column, height, width = box
+        mask[row : row + height, column : column + width] = 1  # overlap: missing once, so not 2
+    return mask
+
+
 def coverage(boxes: Iterable[Box], size: int | tuple[int, int]) -> np.ndarray:
     """Count the boxes over every pixel.
 
@@ -84,29 +116,10 @@ def coverage(boxes: Iterable[Box], size: int | tuple[int, int]) -> np.ndarray:
     Raises:
         ValueError: a box is empty or reaches over the edge.
     """
-    rows, columns = (size, size) if isinstance(size, int) else size
-    counts = np.zeros((rows, columns, 1), "float32")
+    counts = rasterise([], size)
     for box in boxes:
-        check(box, (rows, columns))  # a slice past the edge would silently be cut
-        row, column, height, width = box
-        counts[row : row + height, column : column + width] += 1
+        counts += rasterise([box], size)
     return counts
-
-
-def rasterise(boxes: Iterable[Box], size: int | tuple[int, int]) -> np.ndarray:
-    """Paint boxes into a mask.
-
-    Args:
-        boxes: the missing rectangles; they may overlap.
-        size: height and width of the photo, in pixels; one number for a square.
-
-    Returns:
-        float32 `(height, width, 1)`: 1 where a pixel is missing, 0 where it is known.
-
-    Raises:
-        ValueError: a box is empty or reaches over the edge.
-    """
-    return np.minimum(coverage(boxes, size), 1)  # overlap: missing once, so 1 and not 2
 
 
 def parse(text: str) -> Box:

@@ -85,31 +85,46 @@ def common_side(folder: str | Path, names: Iterable[str]) -> int:
     return side
 
 
-def two_boxes(place: str, cells: dict[str, str], frame: int) -> tuple[Box, Box]:
-    """Read the four corner columns of a table's row.
+def check_corners(place: str, cells: dict[str, str], frame: int) -> None:
+    """Raise BadInput if a corner is no whole number, or puts its box over the edge.
 
     Args:
         place: file and row, for the message.
         cells: the row's texts by column.
         frame: side of the photo, in pixels; the boxes' side follows from it.
-
-    Raises:
-        BadInput: a cell is empty, no whole number, or puts its box over the edge.
     """
-    side = boxes.side(frame)
-    corners = []
+    last = frame - boxes.side(frame)
     for column in CORNERS:
         text = cells[column].strip()
         if not re.fullmatch("[+-]?[0-9]+", text):
             fault = f"{text!r} is not a whole number" if text else "the cell is empty"
             raise BadInput(f"{place}, column {column}: {fault}; write a pixel's number")
-        if not 0 <= int(text) <= frame - side:
+        if not 0 <= int(text) <= last:
             raise BadInput(
                 f"{place}, column {column}: {text} puts the box over the edge; "
-                f"0 to {frame - side} fit in a {frame}×{frame} photo"
+                f"0 to {last} fit in a {frame}×{frame} photo"
             )
-        corners.append(int(text))
-    return Box(*corners[:2], side, side), Box(*corners[2:], side, side)
+
+
+def parse_boxes(cells: dict[str, str], frame: int) -> tuple[Box, Box]:
+    """Read the two boxes of a row of masked_info.csv.
+
+    Args:
+        cells: the row's texts by column: box1_row, box1_col, box2_row, box2_col.
+        frame: side of the photo, in pixels; the boxes' side, `boxes.side(frame)`, follows from it.
+
+    Returns:
+        the row's two boxes, box1 first.
+    """
+    side = boxes.side(frame)
+    one_row, one_column, two_row, two_column = (int(cells[column]) for column in CORNERS)
+    return Box(one_row, one_column, side, side), Box(two_row, two_column, side, side)
+
+
+def two_boxes(place: str, cells: dict[str, str], frame: int) -> tuple[Box, Box]:
+    """Check and read the four corner columns of a table's row; see the two functions above."""
+    check_corners(place, cells, frame)
+    return parse_boxes(cells, frame)
 
 
 def read_info(path: str | Path, folder: str | Path) -> Info:
@@ -278,6 +293,19 @@ def minmax(photo: np.ndarray) -> np.ndarray:
     return (photo - low) / np.where(high > low, high - low, 1)
 
 
+def cut(photo: np.ndarray, pair: Iterable[Box]) -> np.ndarray:
+    """Cut boxes out of a photo.
+
+    Args:
+        photo: `(H, W, C)`.
+        pair: its boxes, all of one size; where they overlap, both have the pixels.
+
+    Returns:
+        `(boxes, height, width, C)`, a copy.
+    """
+    return np.stack([photo[b.row : b.row + b.height, b.column : b.column + b.width] for b in pair])
+
+
 ORDER = {"bgr": [2, 1, 0], "rgb": [0, 1, 2]}  # where the file's channels are in RGB
 RESCALE = {"minmax": minmax, "scaled": np.asarray}
 
@@ -294,12 +322,20 @@ def asked(photo: np.ndarray, pair: Iterable[Box], channels: Channels, values: Va
     Returns:
         float64 `(boxes, side, side, 3)`.
     """
-    photo = RESCALE[values](photo.astype("float64"))[..., ORDER[channels]]
-    return np.stack([photo[b.row : b.row + b.height, b.column : b.column + b.width] for b in pair])
+    return cut(RESCALE[values](photo.astype("float64"))[..., ORDER[channels]], pair)
 
 
 def pixel_names(file: str, pair: Iterable[Box]) -> list[str]:
-    """Names of a photo's rows in a submission, such as `Tiger (1024).jpeg_box1_58_27_0`."""
+    """Name a photo's rows in a submission, such as `Tiger (1024).jpeg_box1_58_27_0`.
+
+    Args:
+        file: the photo's file name.
+        pair: its boxes.
+
+    Returns:
+        `FILE_boxB_ROW_COLUMN_CHANNEL` for every box, row, column and channel, in this order: boxes
+        count from 1, channels from 0, and a pixel's row and column are the photo's.
+    """
     return [
         f"{file}_box{number}_{row}_{column}_{channel}"
         for number, box in enumerate(pair, start=1)
@@ -408,6 +444,25 @@ def _fault(cells: list[str], name: str, before: list[str]) -> str:
     return f"({name!r}): {cells[1]!r} is not a number"
 
 
+def rmse(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Root of the mean squared difference over all rows of a submission.
+
+    Args:
+        pairs: of each photo the true values and the guessed ones, arrays of one shape; photos
+            may differ in shape.
+
+    Returns:
+        the RMSE, pooled: all values of all photos count alike. (A mean of the photos' own RMSEs
+        is another number, and a smaller one.)
+    """
+    total = count = 0
+    for truth, guess in pairs:
+        error = truth - guess
+        total += np.sum(error**2)
+        count += error.size
+    return math.sqrt(total / count)
+
+
 def score(
     submission: str | Path,
     data: str | Path,
@@ -434,10 +489,7 @@ def score(
         raise BadInput(f"{truth}: no such folder")
     for file, _ in info:  # before the submission, which takes longer
         check_size(Path(truth) / file, frame)
-    total = count = 0
-    for (file, pair), guess in zip(info, read_submission(submission, info), strict=True):
-        complete = photos.read(Path(truth) / file) / 255
-        error = asked(complete, pair, channels, values) - guess
-        total += np.sum(error**2)
-        count += error.size
-    return math.sqrt(total / count)
+    truths = (
+        asked(photos.read(Path(truth) / file) / 255, pair, channels, values) for file, pair in info
+    )
+    return rmse(zip(truths, read_submission(submission, info), strict=True))
