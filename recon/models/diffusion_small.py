@@ -51,6 +51,49 @@ def prompt_tokens(tokenizer: text.Tokenizer, length: int) -> np.ndarray:
     )
 
 
+def draw_latent(moments, noise):
+    """A latent from the distribution that the encoder gives for a photo.
+
+    Mean plus standard deviation times noise: so the gradient reaches both through what was drawn
+    (Kingma & Welling, 2014, section 2.4, https://arxiv.org/abs/1312.6114).
+
+    Args:
+        moments: `(B, h, w, 2C)`: C channels of mean, then C of the variance's natural logarithm.
+        noise: `(B, h, w, C)`, standard normal.
+
+    Returns:
+        `(B, h, w, C)`.
+    """
+    mean, log_variance = ops.split(moments, 2, axis=-1)
+    return mean + ops.exp(log_variance / 2) * noise
+
+
+def noise_guess(denoise, latent, noise, step, context, time_width):
+    """What the denoiser takes for noise in latents that were made noisy: its training's question.
+
+    Ho et al., 2020, Algorithm 1, line 5, https://arxiv.org/abs/2006.11239
+
+    Args:
+        denoise: takes {"latent", "timestep_embedding" `(B, time_width)`, "context"}.
+        latent, noise: `(B, h, w, C)`, the clean latents and the noise to put in.
+        step: int `(B,)`, 0 to 999: how noisy each is made.
+        context: `(B, L, W)`, the embeddings of the prompts.
+        time_width: of the timestep embedding.
+
+    Returns:
+        `(B, h, w, C)`, at best the noise.
+    """
+    alphas = ops.convert_to_tensor(schedulers.alphas_cumprod().astype("float32"))
+    alpha = ops.reshape(ops.take(alphas, step), (-1, 1, 1, 1))
+    return denoise(
+        {
+            "latent": schedulers.add_noise(latent, noise, alpha),
+            "timestep_embedding": schedulers.timestep_embedding(step, time_width),
+            "context": context,
+        }
+    )
+
+
 @keras.saving.register_keras_serializable("recon")
 class DiffusionSmall(keras.Model):
     """The three networks, trained as one.
@@ -111,9 +154,10 @@ class DiffusionSmall(keras.Model):
 
     def decoded(self, moments, training):
         """A photo in [-1, 1] from latents drawn from their distributions."""
-        mean, log_variance = ops.split(ops.cast(moments, "float32"), 2, axis=-1)
-        drawn = keras.random.normal(ops.shape(mean), seed=self.random)
-        latent = mean + ops.exp(log_variance / 2) * drawn
+        moments = ops.cast(moments, "float32")  # (B, h, w, 8)
+        count, height, width, channels = ops.shape(moments)
+        noise = keras.random.normal((count, height, width, channels // 2), seed=self.random)
+        latent = draw_latent(moments, noise)
         photo = self.decoder(latent * self.layout.latent_scale, training=training)
         return ops.cast(photo, "float32")
 
@@ -121,17 +165,10 @@ class DiffusionSmall(keras.Model):
         """How far the denoiser is from the noise in noisy latents (Ho et al., 2020, eq. 14)."""
         count = ops.shape(latent)[0]
         step = keras.random.randint((count,), 0, schedulers.STEPS, seed=self.random)
-        alphas = ops.convert_to_tensor(schedulers.alphas_cumprod().astype("float32"))
-        alpha = ops.reshape(ops.take(alphas, step), (-1, 1, 1, 1))
         noise = keras.random.normal(ops.shape(latent), seed=self.random)
-        guess = self.denoiser(
-            {
-                "latent": schedulers.add_noise(latent, noise, alpha),
-                "timestep_embedding": schedulers.timestep_embedding(step, self.layout.time_width),
-                "context": self.context(label, training),
-            },
-            training=training,
-        )
+        denoise = functools.partial(self.denoiser, training=training)
+        context = self.context(label, training)
+        guess = noise_guess(denoise, latent, noise, step, context, self.layout.time_width)
         return self.squared(noise, ops.cast(guess, "float32"))
 
     def context(self, label, training):

@@ -13,6 +13,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -206,6 +207,48 @@ class WordTokenizer:
         return " ".join(self.split(text)[count:])
 
 
+# Byte pairs, slowly ---------------------------------------------------------------------------
+# What ClipTokenizer does to a word, so plainly that it can be read, and that tests hold against it.
+
+
+def merge(pieces: Sequence[str], pair: tuple[str, str]) -> list[str]:
+    """Join two pieces wherever they stand side by side, from the left.
+
+    Args:
+        pieces: of a word, such as `["t", "i", "g", "e", "r</w>"]`.
+        pair: the left one and the right one.
+
+    Returns:
+        the pieces afterwards, `["ti", "g", "e", "r</w>"]` for `("t", "i")`.
+    """
+    merged = []
+    for piece in pieces:
+        if merged and (merged[-1], piece) == pair:
+            merged[-1] += piece
+        else:
+            merged.append(piece)
+    return merged
+
+
+def byte_pairs(word: str, merges: Sequence[tuple[str, str]]) -> list[str]:
+    """The pieces of a word: letters, joined as long as a merge fits (Sennrich et al., 2016).
+
+    https://arxiv.org/abs/1508.07909. The merge that stands first in the list, which was the most
+    frequent one when the list was made, goes first, wherever in the word it is.
+
+    Args:
+        word: of one-byte letters.
+        merges: pairs of pieces.
+
+    Returns:
+        the pieces; the last ends in "</w>", as a word's last letter does from the start.
+    """
+    pieces = [*word[:-1], word[-1] + "</w>"]
+    while fitting := [pair for pair in merges if pair in pairwise(pieces)]:
+        pieces = merge(pieces, fitting[0])
+    return pieces
+
+
 # Prompts ------------------------------------------------------------------------------------
 
 
@@ -249,11 +292,16 @@ def prompts(label: str) -> tuple[str, ...]:
     return (*filled, ANYTHING)
 
 
-def tokens(tokenizer: Tokenizer, prompt: str, length: int) -> np.ndarray:
-    """The tokens of a prompt: start, its own, end, and the end again up to the length.
+def pad(ids: Sequence[int], start: int, end: int, length: int) -> np.ndarray:
+    """The row that a text encoder reads: start, ids, end, and the end again up to the length.
 
-    Stable Diffusion 1.x pads with the end, as its CLIP was trained to. A prompt that is too long
-    loses its end, with a warning that shows what is cut.
+    Stable Diffusion 1.x pads with the end, as its CLIP was trained to. Ids that are too many are
+    cut, so that the last of the row is always an end.
+
+    Args:
+        ids: of a prompt, without start and end; any number of them.
+        start, end: ids.
+        length: of the row.
 
     Returns:
         int32 `(length,)`.
@@ -263,19 +311,55 @@ def tokens(tokenizer: Tokenizer, prompt: str, length: int) -> np.ndarray:
     """
     if length < 2:
         raise ValueError(f"length {length}: start and end alone take 2")
+    kept = list(ids)[: length - 2]
+    row = np.full(length, end, "int32")
+    row[0] = start
+    row[1 : 1 + len(kept)] = kept
+    return row
+
+
+def tokens(tokenizer: Tokenizer, prompt: str, length: int) -> np.ndarray:
+    """The tokens of a prompt: see `pad`. What of it does not fit is named in a warning.
+
+    Returns:
+        int32 `(length,)`.
+
+    Raises:
+        ValueError: a length without room for start and end.
+    """
     ids, room = tokenizer.encode(prompt), length - 2
+    padded = pad(ids, tokenizer.start, tokenizer.end, length)
     if len(ids) > room:
         warn(
             f"the prompt has {len(ids)} tokens, {room} fit: "
             f"{tokenizer.rest(prompt, room)!r} at its end is cut"
         )
-    padded = np.full(length, tokenizer.end, "int32")
-    padded[0] = tokenizer.start
-    padded[1 : 1 + min(len(ids), room)] = ids[:room]
     return padded
 
 
 # Embeddings ---------------------------------------------------------------------------------
+
+
+def attention(query: np.ndarray, key: np.ndarray) -> np.ndarray:
+    """How much each token looks at each, where none may look at those after it.
+
+    softmax(query · keyᵀ / √D), with −∞ in place of later tokens before the softmax (Vaswani et al.,
+    2017, sections 3.2.1 and 3.2.3, https://arxiv.org/abs/1706.03762). So the embedding of a token
+    depends on what was said so far. The networks' own is KerasCV's; this one is to look at.
+
+    Args:
+        query, key: `(..., L, D)`, a vector per token.
+
+    Returns:
+        `(..., L, L)`: row i says how token i divides its attention, and sums to 1.
+    """
+    length, width = query.shape[-2:]
+    scores = query @ np.swapaxes(key, -1, -2) / np.sqrt(width)  # (..., L, L)
+    later = np.triu(np.ones((length, length), bool), k=1)
+    scores = np.where(later, -np.inf, scores)
+    # Less the largest of each row: the exponentials then cannot overflow.
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def encode(text_encoder, tokens: np.ndarray) -> np.ndarray:

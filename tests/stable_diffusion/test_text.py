@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keras import ops
 from rich.console import Console
 from safetensors.numpy import save_file
 
@@ -21,6 +22,7 @@ from recon import commandline
 from recon.data import safari
 from recon.errors import BadInput
 from recon.stable_diffusion import networks, text, weights
+from recon.stable_diffusion.kerascv import CLIPAttention
 
 ANY_TEXT = st.text() | st.text(st.characters(categories=("Cs", "Cc", "Lu", "Mn", "Zs")))
 some = settings(max_examples=50, deadline=None)
@@ -67,6 +69,20 @@ def test_a_word_is_merged_in_the_files_order(clip):
     assert clip.encode("tigers") == [END_OF_BYTES + MERGES.index("tiger s</w>")]
     assert clip.encode("rs") == [r, s]
     assert (clip.start, clip.end) == (VOCABULARY - 2, VOCABULARY - 1)
+
+
+@some
+@given(st.text(alphabet="tigersol", min_size=1, max_size=12))
+def test_byte_pairs_are_clips_pieces(clip, word):
+    pieces = text.byte_pairs(word, [tuple(merge.split()) for merge in MERGES])
+    assert [clip.pairs.decoder[i] for i in clip.encode(word)] == pieces
+    assert "".join(pieces) == f"{word}</w>"
+
+
+def test_a_pair_is_merged_wherever_it_stands():
+    assert text.merge(["a", "b", "c", "a", "b"], ("a", "b")) == ["ab", "c", "ab"]
+    assert text.merge(["a", "a", "a", "a", "a"], ("a", "a")) == ["aa", "aa", "a"]
+    assert text.merge([], ("a", "b")) == []
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n\n"])
@@ -287,6 +303,26 @@ def test_any_text_has_tokens(clip, kind, prompt, length):
 
 
 # Embeddings
+
+
+def test_attention_is_that_of_the_networks():
+    keras.utils.set_random_seed(0)
+    layer = CLIPAttention(8, 2)
+    x = np.random.default_rng(0).standard_normal((1, 5, 8), "float32")
+    expected = ops.convert_to_numpy(layer(x))
+
+    def heads(projection):  # (2, 5, 4)
+        return ops.convert_to_numpy(projection(x)).reshape(5, 2, 4).transpose(1, 0, 2)
+
+    weights = text.attention(heads(layer.q_proj), heads(layer.k_proj))
+    assert (weights[(slice(None), *np.triu_indices(5, 1))] == 0).all()
+    seen = (weights @ heads(layer.v_proj)).transpose(1, 0, 2).reshape(1, 5, 8)
+    np.testing.assert_allclose(ops.convert_to_numpy(layer.out_proj(seen)), expected, atol=1e-5)
+
+
+def test_attention_of_large_scores_does_not_overflow():
+    query = np.full((3, 4), 100, "float32")
+    np.testing.assert_allclose(text.attention(query, query)[2], 1 / 3, rtol=1e-6)
 
 
 def test_an_embedding_per_token(encoder, words):
