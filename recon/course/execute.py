@@ -138,9 +138,8 @@ def run(lesson: Lesson, notebook: NotebookNode, root: Path) -> Run:
             result.problems.append(place + "the kernel died, perhaps for want of memory")
         else:
             notebook.metadata = nbformat.from_dict(metadata)  # the kernel's has versions
-            result.notes = clean(
-                lesson, notebook, {str(root) + "/": "", name: ".", sys.prefix: "…"}
-            )
+            paths = {name: ".", f"{root}/": "", sys.prefix: "…"}
+            result.notes = clean(lesson, notebook, paths)
             result.text = nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n"
     result.seconds = time.perf_counter() - began
     result.gigabytes = peak.bytes / 1e9
