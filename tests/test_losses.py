@@ -1,8 +1,10 @@
 """recon.losses: both players' terms against their papers' formulas, in NumPy."""
 
+import keras
 import numpy as np
 import pytest
 
+from recon import losses
 from recon.losses import AdversarialLoss
 
 rng = np.random.default_rng(0)
@@ -79,3 +81,33 @@ def test_a_judge_beyond_the_margin_has_nothing_to_learn_by_hinge():
 def test_an_unknown_objective_is_named_with_those_there_are():
     with pytest.raises(ValueError, match="unknown objective 'wgan': choose from bce, lsgan, hinge"):
         AdversarialLoss("wgan")
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs"),
+    [
+        (losses.cross_entropy, keras.losses.BinaryCrossentropy(from_logits=True)),
+        (losses.squares, keras.losses.MeanSquaredError()),
+        (losses.hinge, keras.losses.Hinge()),
+    ],
+)
+def test_every_function_of_scores_is_what_keras_says_too(own, theirs):
+    target = rng.integers(0, 2, (4, 3, 1)).astype("float32")
+    score = 3 * rng.standard_normal((4, 3, 1)).astype("float32")
+    mean = float(losses.OfScores(own)(target, score))
+    assert mean == pytest.approx(float(theirs(target, score)), rel=1e-5)
+
+
+def test_l1_counts_missing_pixels_of_the_whole_batch_in_the_papers_units():
+    photo, guess = rng.random((2, 2, 4, 4, 3)).astype("float32")
+    mask = np.zeros((2, 4, 4, 1), "float32")
+    mask[0, 1:3, 0:3] = 1  # six pixels of one photo,
+    mask[1, 3, 3] = 1  # one of the other: every pixel counts as much
+    missing = np.repeat(mask, 3, axis=-1) > 0
+    expected = np.mean(np.abs((2 * photo - 1) - (2 * guess - 1))[missing])
+    assert float(losses.missing_l1(photo, guess, mask)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_l1_of_photos_with_nothing_missing_is_0():
+    photo = rng.random((1, 4, 4, 3)).astype("float32")
+    assert float(losses.missing_l1(photo, 1 - photo, np.zeros((1, 4, 4, 1), "float32"))) == 0

@@ -1,6 +1,6 @@
 """What several models share: layers with pix2pix's settings (Isola et al., 2017, appendix 6)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import keras
 from keras import initializers, layers, ops
@@ -36,7 +36,15 @@ def normalise(kind: str = "batch"):
 def downsample(filters: int, kind: str | None = "batch"):
     """Halve height and width: convolution 4×4 of stride 2, normalisation, leaky ReLU.
 
-    `(B, H, W, C)` -> `(B, H/2, W/2, filters)`; kind None leaves the normalisation out.
+    Padding is `same`; the ReLU leaks 0.2. A bias comes only where no normalisation follows, which
+    would take it away again.
+
+    Args:
+        filters: channels of what comes out.
+        kind: which normalisation, see `normalise`; None leaves it out.
+
+    Returns:
+        a function `x (B, H, W, C) -> (B, H/2, W/2, filters)`, which makes its layers when called.
     """
 
     def block(x):
@@ -53,7 +61,15 @@ def downsample(filters: int, kind: str | None = "batch"):
 def upsample(filters: int, kind: str = "batch", dropout: float = 0.0):
     """Double height and width: transposed convolution 4×4 of stride 2, normalisation, ReLU.
 
-    `(B, H, W, C)` -> `(B, 2H, 2W, filters)`
+    Padding is `same`, and there is no bias: the normalisation has its own.
+
+    Args:
+        filters: channels of what comes out.
+        kind: which normalisation, see `normalise`.
+        dropout: part of the numbers that is set to 0 in training, before the ReLU; 0 for none.
+
+    Returns:
+        a function `x (B, H, W, C) -> (B, 2H, 2W, filters)`, which makes its layers when called.
     """
 
     def block(x):
@@ -69,9 +85,19 @@ def upsample(filters: int, kind: str = "batch", dropout: float = 0.0):
 
 
 def patches(filters: int, kind: str = "batch"):
-    """Score every patch of 70×70 pixels: the PatchGAN's layers, up to its logits in float32.
+    """Score every patch of 70×70 pixels: the PatchGAN's layers, up to its logits.
 
-    `(B, S, S, C)` -> `(B, S/8 - 2, S/8 - 2, 1)`; `filters` after the first convolution.
+    Three halvings, of which the first is not normalised; a convolution 4×4 of stride 1 with 8
+    times the filters, normalisation, leaky ReLU; a convolution 4×4 of stride 1 to one channel.
+    Before each of the last two, one row and column of zeros on every side. The logits are float32
+    whatever the precision.
+
+    Args:
+        filters: channels after the first convolution; they double with every halving.
+        kind: which normalisation, see `normalise`.
+
+    Returns:
+        a function `x (B, S, S, C) -> logits (B, S/8 - 2, S/8 - 2, 1)`.
     """
 
     def block(x):  # shapes as at size 256 with 64 filters
@@ -89,15 +115,41 @@ def patches(filters: int, kind: str = "batch"):
     return block
 
 
-@keras.saving.register_keras_serializable("recon")
-class ToSigned(layers.Layer):
+def receptive_field(convolutions: Iterable[tuple[int, int]]) -> int:
+    """How far one number sees: the side of the square of pixels that it depends on.
+
+    Args:
+        convolutions: width and stride of each, in the order in which a photo meets them.
+
+    Returns:
+        pixels along one side; 1 if there is no convolution at all.
+    """
+    field = spacing = 1  # spacing: pixels of the photo from one number to the next
+    for width, stride in convolutions:
+        field += (width - 1) * spacing
+        spacing *= stride
+    return field
+
+
+def to_signed(masked, mask):
     """Photo and mask to what a network likes: [0, 1] -> [-1, 1], missing pixels 0, mask beside.
 
-    `(B, H, W, 3)`, `(B, H, W, 1)` -> `(B, H, W, 4)`
+    Args:
+        masked: `(..., H, W, 3)` in [0, 1]; what its missing pixels hold does not matter.
+        mask: `(..., H, W, 1)`, 1 = missing.
+
+    Returns:
+        `(..., H, W, 4)`: three channels of colour, then the mask as it is.
     """
+    return ops.concatenate([(2 * masked - 1) * (1 - mask), mask], axis=-1)
+
+
+@keras.saving.register_keras_serializable("recon")
+class ToSigned(layers.Layer):
+    """`to_signed` as a layer: `(B, H, W, 3)`, `(B, H, W, 1)` -> `(B, H, W, 4)`."""
 
     def call(self, masked, mask):
-        return ops.concatenate([(2 * masked - 1) * (1 - mask), mask], axis=-1)
+        return to_signed(masked, mask)
 
 
 @keras.saving.register_keras_serializable("recon")

@@ -9,10 +9,78 @@ import keras
 from keras import layers, ops
 
 from recon import losses, metrics
-from recon.models import blocks
 from recon.models.adversarial import call_frozen
+from recon.models.blocks import (
+    Completer,
+    FromSigned,
+    ToSigned,
+    check_size,
+    downsample,
+    normal,
+    patches,
+    upsample,
+)
 
 SIZES = (32, 64, 128, 256, 512)
+
+
+def widths(size: int, filters: int = 64, widest: int = 512) -> list[int]:
+    """Channels after every halving, down to 1×1: they double as the side halves.
+
+    Args:
+        size: height and width of the photo, one of SIZES.
+        filters: channels after the first halving.
+        widest: as far as they double.
+
+    Returns:
+        one number a halving; `[64, 128, 256, 512, 512, 512, 512, 512]` at 256.
+
+    Raises:
+        ValueError: another size.
+    """
+    check_size(size, SIZES)
+    depth = int(math.log2(size))
+    return [min(filters * 2**level, widest) for level in range(depth)]
+
+
+def contract(x, widths: list[int], kind: str = "batch") -> list:
+    """Halve again and again: the U-Net's way down.
+
+    The first level stays without normalisation, so that a photo's own brightness survives; so does
+    the last: one pixel of one photo, normalised by itself, would be zero.
+
+    Args:
+        x: `(B, S, S, C)`.
+        widths: channels of every level.
+        kind: normalisation, `batch` or `instance`; see `blocks.normalise`.
+
+    Returns:
+        what every level says, the largest first: `(B, S/2, S/2, widths[0])`,
+        `(B, S/4, S/4, widths[1])`, ...
+    """
+    features, last = [], len(widths) - 1
+    for level, width in enumerate(widths):
+        x = downsample(width, kind if 0 < level < last else None)(x)
+        features.append(x)  # (B, 128, 128, 64), (B, 64, 64, 128), ... (B, 1, 1, 512)
+    return features
+
+
+def expand(features: list, kind: str = "batch", dropout: float = 0.5):
+    """Double again and again, what the way down had said put beside: the U-Net's way up.
+
+    Args:
+        features: what `contract` gives.
+        kind: normalisation, `batch` or `instance`; see `blocks.normalise`.
+        dropout: in the three innermost doublings; the generator's only noise.
+
+    Returns:
+        `(B, S/2, S/2, 2·widths[0])`: the last doubling's channels, then those of the largest level.
+    """
+    *skips, x = features
+    for step, skip in enumerate(reversed(skips)):
+        x = upsample(skip.shape[-1], kind, dropout if step < 3 else 0)(x)
+        x = layers.Concatenate()([x, skip])  # (B, 2, 2, 1024), ... (B, 128, 128, 128)
+    return x
 
 
 def generator(
@@ -38,28 +106,14 @@ def generator(
     Raises:
         ValueError: another size.
     """
-    blocks.check_size(size, SIZES)
     masked = layers.Input((size, size, 3), name="masked")
     mask = layers.Input((size, size, 1), name="mask")
-    x = blocks.ToSigned()(masked, mask)  # (B, S, S, 4)
-
-    depth = int(math.log2(size))
-    widths = [min(filters * 2**level, widest) for level in range(depth)]
-    skips = []  # shapes as at size 256, with the paper's channels
-    for level, width in enumerate(widths):
-        # The first layer stays without normalisation, so that a photo's own brightness survives;
-        # so does the last: one pixel of one photo, normalised by itself, would be zero.
-        x = blocks.downsample(width, kind if 0 < level < depth - 1 else None)(x)
-        skips.append(x)  # (B, 128, 128, 64), (B, 64, 64, 128), ... (B, 1, 1, 512)
-
-    for level in reversed(range(depth - 1)):
-        x = blocks.upsample(widths[level], kind, dropout if level >= depth - 4 else 0)(x)
-        x = layers.Concatenate()([x, skips[level]])  # (B, 2, 2, 1024), ... (B, 128, 128, 128)
-
-    x = layers.Conv2DTranspose(
-        3, 4, 2, "same", activation="tanh", kernel_initializer=blocks.normal()
-    )(x)  # (B, S, S, 3) in [-1, 1]
-    guess = blocks.FromSigned(name="guess")(x)  # (B, S, S, 3) in [0, 1]
+    # shapes as at size 256, with the paper's channels
+    x = ToSigned()(masked, mask)  # (B, 256, 256, 4)
+    features = contract(x, widths(size, filters, widest), kind)  # (B, 128, 128, 64), ...
+    x = expand(features, kind, dropout)  # (B, 128, 128, 128)
+    x = layers.Conv2DTranspose(3, 4, 2, "same", activation="tanh", kernel_initializer=normal())(x)
+    guess = FromSigned(name="guess")(x)  # (B, 256, 256, 3), from [-1, 1] to [0, 1]
     return keras.Model({"masked": masked, "mask": mask}, guess, name="generator")
 
 
@@ -78,18 +132,50 @@ def discriminator(size: int = 256, filters: int = 64, kind: str = "batch") -> ke
     photo = layers.Input((size, size, 3), name="photo")
     masked = layers.Input((size, size, 3), name="masked")
     mask = layers.Input((size, size, 1), name="mask")
-    x = layers.Concatenate()([2 * photo - 1, blocks.ToSigned()(masked, mask)])  # (B, S, S, 7)
-    logits = blocks.patches(filters, kind)(x)
+    x = layers.Concatenate()([2 * photo - 1, ToSigned()(masked, mask)])  # (B, S, S, 7)
+    logits = patches(filters, kind)(x)
     return keras.Model([photo, masked, mask], logits, name="discriminator")
 
 
+def measure(discriminator, adversarial, masked, mask, photo, guess, training=True) -> dict:
+    """Every term of the loss, not yet weighted; each moves one player and leaves the other alone.
+
+    Known pixels are pasted over the guess, so the discriminator sees completed photos.
+
+    Args:
+        discriminator: model `[photo or completed, masked, mask] -> logits`.
+        adversarial: a `losses.AdversarialLoss`.
+        masked: `(B, H, W, 3)` in [0, 1].
+        mask: `(B, H, W, 1)`, 1 = missing.
+        photo: `(B, H, W, 3)` in [0, 1].
+        guess: likewise, the generator's.
+        training: what the discriminator is called with.
+
+    Returns:
+        - `judge`: the discriminator's term; it does not move the generator;
+        - `persuade`: the generator's; it does not move the discriminator, which it goes through;
+        - `l1`: the generator's; see `losses.missing_l1`.
+    """
+    completed = metrics.complete(masked, mask, guess)
+    # The judge learns from what it is shown: no gradient leads back to the generator.
+    real = discriminator([photo, masked, mask], training=training)
+    fake = discriminator([ops.stop_gradient(completed), masked, mask], training=training)
+    # The generator learns through the judge, whose weights stand still.
+    scores = call_frozen(discriminator, [completed, masked, mask], training)
+    return {
+        "judge": adversarial.discriminator(real, fake),
+        "persuade": adversarial.generator(scores),
+        "l1": losses.missing_l1(photo, guess, mask),
+    }
+
+
 @keras.saving.register_keras_serializable("recon")
-class Pix2Pix(blocks.Completer):
+class Pix2Pix(Completer):
     """Generator and discriminator, trained together by plain `fit`.
 
     Both move at once, as in TensorFlow's tutorial (the paper alternates): Adam keeps its moments
     per weight, so one Adam over all weights is the paper's two Adams of equal settings. What keeps
-    the players apart is in `compute_loss`.
+    the players apart is in `measure`.
 
     Known pixels are pasted over every guess, so they take no part: the judge sees completed
     photos, and L1 is the mean over the missing pixels, which are all that the generator has to
@@ -134,27 +220,18 @@ class Pix2Pix(blocks.Completer):
         self.generator = generator(size, filters, widest, kind, dropout)
         self.discriminator = discriminator(size, judge_filters, kind)
         self.adversarial = losses.AdversarialLoss(objective)
-        self.l1 = keras.losses.MeanAbsoluteError(reduction="mean_with_sample_weight")
         self.terms = {name: keras.metrics.Mean(name) for name in ("l1", "persuade", "judge")}
 
     def call(self, inputs, training=False):
         return self.generator(inputs, training=training)  # (B, S, S, 3) in [0, 1]
 
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
-        masked, mask = x["masked"], x["mask"]
-        completed = metrics.complete(masked, mask, y_pred)
-        # The judge learns from what it is shown: no gradient leads back to the generator.
-        real = self.discriminator([y, masked, mask], training=training)
-        fake = self.discriminator([ops.stop_gradient(completed), masked, mask], training=training)
-        judge = self.adversarial.discriminator(real, fake)
-        # The generator learns through the judge, whose weights stand still.
-        scores = call_frozen(self.discriminator, [completed, masked, mask], training)
-        persuade = self.adversarial.generator(scores)
-        # [-1, 1] is twice as wide as [0, 1]: so is a distance in it.
-        l1 = 2 * self.l1(y, y_pred, sample_weight=mask[..., 0])
-        for name, term in (("judge", judge), ("persuade", persuade), ("l1", l1)):
+        terms = measure(
+            self.discriminator, self.adversarial, x["masked"], x["mask"], y, y_pred, training
+        )
+        for name, term in terms.items():
             self.terms[name].update_state(term)
-        return judge + persuade + self.l1_weight * l1
+        return terms["judge"] + terms["persuade"] + self.l1_weight * terms["l1"]
 
 
 def recipe(size: int) -> dict:

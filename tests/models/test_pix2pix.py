@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from recon import losses, methods
-from recon.models import pix2pix
+from recon.models import blocks, pix2pix
 
 SIZES = [32, 64, 128, 256, 512]
 needs_tensorflow = pytest.mark.skipif(
@@ -91,6 +91,35 @@ def test_a_score_looks_at_70_by_70_pixels():
             changed[(place, *([slice(None)] * (axis - 1)), place)] += 1
         seen = np.nonzero(score(changed) != before)[0]
         assert seen[-1] - seen[0] + 1 == len(seen) == 70
+
+
+def test_the_patch_can_be_had_by_arithmetic():
+    assert blocks.receptive_field([(4, 2), (4, 2), (4, 2), (4, 1), (4, 1)]) == 70
+    # one number at 1×1, in the middle of the generator, sees more than the whole photo
+    assert blocks.receptive_field([(4, 2)] * 8) > 256
+    assert blocks.receptive_field([]) == 1
+
+
+def test_widths_are_the_papers():
+    assert pix2pix.widths(256) == [64, 128, 256, 512, 512, 512, 512, 512]
+    assert pix2pix.widths(32, filters=24, widest=96) == [24, 48, 96, 96, 96]
+    with pytest.raises(ValueError, match="one of 32, 64"):
+        pix2pix.widths(100)
+
+
+def test_the_way_down_is_not_blind_at_its_end():
+    """One pixel normalised by itself is zero, so the last level is not normalised."""
+    photos = np.random.default_rng(0).random((2, 8, 8, 3), "float32")
+    *_, last = pix2pix.contract(photos, [4, 4, 4], "instance")
+    assert last.shape == (2, 1, 1, 4)
+    assert (ops.convert_to_numpy(last[0]) != ops.convert_to_numpy(last[1])).all()
+
+
+def test_the_way_up_ends_with_the_largest_level_s_own_words():
+    features = [np.full((1, 8 >> level, 8 >> level, 4), level + 1.0) for level in range(4)]
+    x = ops.convert_to_numpy(pix2pix.expand(features))
+    assert x.shape == (1, 8, 8, 8)
+    np.testing.assert_array_equal(x[..., 4:], 1)
 
 
 def test_guess_lies_between_0_and_1():
