@@ -9,6 +9,7 @@ import numpy as np
 from recon.course.describe import as_array, call_text, is_array, number_text, place_text, value_text
 
 NOTHING = "It gives nothing back: a function ends with `return`."
+VERDICT = "Nobody reads what a check returns: let it raise, `assert condition`."
 Mistakes = Sequence[tuple[object, str]]
 
 
@@ -245,12 +246,14 @@ class Expect:
         for function, its_hint in wrong:
             self.call = f"{answer.__name__}({function.__name__})"
             try:
-                answer.function(function)
+                result = answer.function(function)
             except AssertionError:
                 continue
             except Exception as error:
                 name = type(error).__name__
                 self.fail(f"raised {name}: {error}, expected AssertionError", its_hint)
+            if result is not None:
+                self.fail(f"gave {value_text(result)}, expected AssertionError", VERDICT)
             self.fail("said nothing, expected AssertionError", its_hint)
 
 

@@ -196,6 +196,9 @@ def test_catches():
     def careless(function):
         function(2)
 
+    def judging(function):
+        return function(2) == 2
+
     def strict(function):
         raise AssertionError("never")
 
@@ -216,6 +219,8 @@ def test_catches():
     assert say(blank).state == "blank"
     assert say(careless).lines == ("careless(wrong)", "said nothing, expected AssertionError")
     assert say(careless).hint == "look at the sign"
+    assert say(judging).lines[1] == "gave False, expected AssertionError"
+    assert "let it raise" in say(judging).hint
     assert "expected silence" in say(strict).lines[1]
     assert "raised IndexError: out, expected AssertionError" in say(clumsy).lines[1]
 
