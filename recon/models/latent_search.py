@@ -54,7 +54,7 @@ def prior_loss(persuade: keras.losses.Loss, logits):
         `(N,)`.
     """
     losses = persuade.call(ops.ones_like(logits), logits)
-    return ops.reshape(losses, (-1,))  # (N,) or (N, 1): Keras's losses differ
+    return ops.reshape(losses, (-1,))  # (N,) or (N, 1): losses differ
 
 
 def best_of_restarts(guess: np.ndarray, losses: np.ndarray) -> np.ndarray:
