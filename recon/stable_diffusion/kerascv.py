@@ -23,6 +23,7 @@ from types import ModuleType
 
 import keras
 import numpy as np
+from keras import ops
 
 from recon.errors import BadInput
 
@@ -50,6 +51,44 @@ def folder() -> Path:
     return Path(spec.origin).parent
 
 
+@keras.saving.register_keras_serializable("recon")
+class GroupNormalization(keras.layers.GroupNormalization):
+    """Keras's layer in half of its time on a CPU: what it takes from the pixels is two sums.
+
+    A group's mean and variance are put together from its channels', and become one factor and one
+    summand a channel; Keras spreads the pixels over a fifth dimension instead, and goes over them
+    five times. Wu & He, 2018, https://arxiv.org/abs/1803.08494, eq. 1 and 2.
+    """
+
+    def call(self, inputs):
+        x = ops.cast(inputs, "float32")  # (B, ..., C)
+        channels = x.shape[-1]
+        pixels = tuple(range(1, len(x.shape) - 1))
+
+        def of_groups(of_channels):  # (B, C), the same all over a group
+            groups = ops.reshape(of_channels, (-1, self.groups, channels // self.groups))
+            mean = ops.mean(groups, axis=-1, keepdims=True)
+            return ops.reshape(ops.broadcast_to(mean, ops.shape(groups)), (-1, channels))
+
+        mean = of_groups(ops.mean(x, axis=pixels))
+        variance = of_groups(ops.mean(ops.square(x), axis=pixels)) - ops.square(mean)
+        factor = ops.rsqrt(ops.maximum(variance, 0.0) + self.epsilon)
+        factor = factor * ops.cast(self.gamma, "float32")
+        summand = ops.cast(self.beta, "float32") - mean * factor
+        shape = (-1, *[1] * len(pixels), channels)
+        x = x * ops.reshape(factor, shape) + ops.reshape(summand, shape)
+        return ops.cast(x, self.compute_dtype)
+
+
+def keras_for_kerascv() -> ModuleType:
+    """Keras as KerasCV's blocks see it: with the faster normalisation."""
+    layers = ModuleType("keras.layers")
+    vars(layers).update(vars(keras.layers), GroupNormalization=GroupNormalization)
+    seen = ModuleType("keras")
+    vars(seen).update(vars(keras), layers=layers)
+    return seen
+
+
 def stand_ins(root: Path) -> dict[str, ModuleType]:
     """Empty packages of KerasCV's names, whose modules are found but whose `__init__` is not run.
 
@@ -61,7 +100,7 @@ def stand_ins(root: Path) -> dict[str, ModuleType]:
         package = packages[name] = ModuleType(name)
         package.__path__ = [str(root.joinpath(*name.split(".")[1:]))]
     backend = packages["keras_cv.src.backend"] = ModuleType("keras_cv.src.backend")
-    backend.keras, backend.ops = keras, keras.ops
+    backend.keras, backend.ops = keras_for_kerascv(), ops
     return packages
 
 
@@ -234,6 +273,7 @@ __all__ = [
     "CLIPEmbedding",
     "CLIPEncoderLayer",
     "CrossAttention",
+    "GroupNormalization",
     "PaddedConv2D",
     "ResBlock",
     "ResnetBlock",

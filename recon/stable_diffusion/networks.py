@@ -15,12 +15,13 @@ Photos in here are in [-1, 1]. Precision is Keras's global policy at the time of
 from dataclasses import dataclass
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from recon.stable_diffusion.kerascv import (
     AttentionBlock,
     CLIPEmbedding,
     CLIPEncoderLayer,
+    GroupNormalization,
     PaddedConv2D,
     ResBlock,
     ResnetBlock,
@@ -151,7 +152,7 @@ def latent_side(layout: Layout, size: int) -> int:
 
 def norm(name: str):
     """Group normalisation of 32 groups, as in KerasCV's blocks."""
-    return layers.GroupNormalization(GROUPS, epsilon=1e-5, name=name)
+    return GroupNormalization(GROUPS, epsilon=1e-5, name=name)
 
 
 # Text ---------------------------------------------------------------------------------------
@@ -274,6 +275,18 @@ def decoder(layout: Layout, size: int) -> keras.Model:
 # Denoiser -----------------------------------------------------------------------------------
 
 
+@keras.saving.register_keras_serializable("recon")
+class ForEachPrompt(layers.Layer):
+    """Repeat a batch until there is one of each for every prompt.
+
+    Called with x `(B, ...)` and context `(n · B, L, W)` it gives `(n · B, ...)`: all of x, n times.
+    """
+
+    def call(self, x, context):
+        times = ops.shape(context)[0] // ops.shape(x)[0]
+        return ops.tile(x, (times, *[1] * (len(x.shape) - 1)))
+
+
 def denoiser(layout: Layout, size: int, channels: int | None = None) -> keras.Model:
     """The U-Net that says what is noise in a noisy latent, with the prompt in view.
 
@@ -286,7 +299,9 @@ def denoiser(layout: Layout, size: int, channels: int | None = None) -> keras.Mo
     Returns:
         model `{"latent" (B, h, w, channels), "timestep_embedding" (B, T), "context" (B, L, W)} ->
         noise (B, h, w, 4)`; h = w = size / factor, T the layout's time width, L and W as of
-        `text_encoder`.
+        `text_encoder`. With n contexts for every latent, `(n · B, L, W)`, all of the first prompts
+        before all of the second, it says n · B noises, and does what comes before the first look
+        at a prompt once.
 
     Raises:
         ValueError: a size that is not a multiple of `layout.multiple`.
@@ -305,13 +320,17 @@ def denoiser(layout: Layout, size: int, channels: int | None = None) -> keras.Mo
         return ResBlock(width, name=f"{place}.resnets.{i}")([x, time])
 
     def attend(x, width, place, i):
+        nonlocal prompted, time
+        if not prompted:  # up to here all prompts of a latent have the same
+            x, time, *skips[:] = [ForEachPrompt()(each, context) for each in (x, time, *skips)]
+            prompted = True
         block = SpatialTransformer(
             layout.heads, width // layout.heads, name=f"{place}.attentions.{i}"
         )
         return block([x, context])
 
     # shapes as at size 512 with Stable Diffusion's widths
-    widths = layout.denoiser
+    widths, prompted = layout.denoiser, False
     x = PaddedConv2D(widths[0], 3, padding=1, name="conv_in")(latent)  # (B, 64, 64, 320)
     skips = [x]
     for level, width in enumerate(widths):

@@ -35,10 +35,12 @@ def guided(unconditional, conditional, guidance):
 def guided_noise(denoise, latent, negative, context, guidance):
     """The guided guess of the noise, from one call on a batch of two halves.
 
-    A call on twice as many latents takes less time than two calls.
+    One call takes less time than two; and what the network does with a latent before it looks at
+    the prompt, it does once for both (`networks.denoiser`).
 
     Args:
-        denoise: takes latents `(2B, h, w, C)` and contexts `(2B, L, W)`, says the noise.
+        denoise: takes latents `(B, h, w, C)` and two contexts for each, `(2B, L, W)`, all of the
+            first before all of the second; says the noise, `(2B, h, w, 4)`, in the same order.
         latent: `(B, h, w, C)`, seen by both halves.
         negative, context: `(B, L, W)`, embeddings of the empty or negative prompts, the first half,
             and of the prompts, the second.
@@ -47,7 +49,7 @@ def guided_noise(denoise, latent, negative, context, guidance):
     Returns:
         `(B, h, w, 4)`.
     """
-    eps = denoise(ops.concatenate([latent, latent]), ops.concatenate([negative, context]))
+    eps = denoise(latent, ops.concatenate([negative, context]))
     unconditional, conditional = ops.split(eps, 2)
     return guided(unconditional, conditional, guidance)
 
@@ -213,6 +215,8 @@ class Sampler(keras.Model):
 
     @classmethod
     def from_config(cls, config):
+        from recon.stable_diffusion import networks  # noqa: F401 (registers a denoiser's layers)
+
         denoiser = keras.saving.deserialize_keras_object(config.pop("denoiser"))
         return cls(denoiser, **config)
 

@@ -57,6 +57,28 @@ def test_noise_schedule_of_training():
     np.testing.assert_allclose(kerascv.ALPHAS_CUMPROD, np.cumprod(1 - betas), rtol=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(2, 5, 3, 64), (1, 7, 96)])
+def test_group_normalisation_is_the_papers(shape):
+    """Eq. 1 and 2, in float64: every group of every photo has mean 0 and variance 1."""
+    keras.utils.set_random_seed(0)
+    x = np.random.default_rng(0).normal(3, 2, shape).astype("float32")
+    layer = kerascv.GroupNormalization(32, epsilon=1e-5)
+    layer.build(shape)
+    gamma, beta = (np.random.default_rng(1).normal(size=shape[-1]) for _ in range(2))
+    layer.set_weights([gamma, beta])
+    expected = np.empty(shape)
+    for photo, group in np.ndindex(shape[0], 32):
+        own = slice(group * shape[-1] // 32, (group + 1) * shape[-1] // 32)
+        values = x[photo, ..., own].astype("float64")
+        expected[photo, ..., own] = (values - values.mean()) / np.sqrt(values.var() + 1e-5)
+    expected = expected * gamma + beta
+    np.testing.assert_allclose(layer(x), expected, atol=1e-4)
+    theirs = keras.layers.GroupNormalization(32, epsilon=1e-5)
+    theirs.build(shape)
+    theirs.set_weights([gamma, beta])
+    np.testing.assert_allclose(layer(x), theirs(x), atol=1e-4)
+
+
 PIXELS, TIME, PROMPT = (2, 4, 4, 64), (2, 8), (2, 5, 16)
 BLOCKS = {
     "PaddedConv2D": (lambda: kerascv.PaddedConv2D(32, 3, padding=1), PIXELS),

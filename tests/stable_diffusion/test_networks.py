@@ -78,6 +78,14 @@ def denoiser_inputs():
     }
 
 
+def test_two_prompts_for_every_latent_are_two_calls(denoiser):
+    inputs = {**denoiser_inputs(), "context": numbers(4, 4, 32, seed=3)}
+    both = denoiser(inputs)
+    first = denoiser({**inputs, "context": inputs["context"][:2]})
+    second = denoiser({**inputs, "context": inputs["context"][2:]})
+    np.testing.assert_allclose(both, np.concatenate([first, second]), atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["timestep_embedding", "context"])
 def test_the_denoiser_looks_at_time_and_prompt(denoiser, name):
     inputs = denoiser_inputs()

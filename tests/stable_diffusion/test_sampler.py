@@ -33,8 +33,9 @@ class Fake(keras.Model):
     def call(self, inputs, training=False):
         self.batches.append(inputs["latent"].shape[0])
         said = {name: layer(inputs[name]) for name, layer in self.layers_of.items()}
-        prompt = ops.mean(said["context"], axis=1)
-        return said["latent"] + (prompt + said["timestep_embedding"])[:, None, None]
+        prompt = ops.mean(said["context"], axis=1)[:, None, None]
+        pixels = said["latent"] + said["timestep_embedding"][:, None, None]
+        return networks.ForEachPrompt()(pixels, prompt) + prompt
 
 
 class Says(keras.Model):
@@ -46,7 +47,7 @@ class Says(keras.Model):
         self.built = True
 
     def call(self, inputs, training=False):
-        return self.function(inputs["latent"])
+        return self.function(networks.ForEachPrompt()(inputs["latent"], inputs["context"]))
 
 
 def arrays(plan, count=2, width=WIDTH):
@@ -191,7 +192,7 @@ def test_the_plain_loop_is_the_same_run(fake, settings):
 
     def denoise(latent, timestep):
         def both(latent, context):
-            time = schedulers.timestep_embedding(np.full(4, timestep), TIME)
+            time = schedulers.timestep_embedding(np.full(2, timestep), TIME)
             return fake({"latent": latent, "timestep_embedding": time, "context": context})
 
         return sampler.guided_noise(both, latent, data["negative"], data["context"], 3)
