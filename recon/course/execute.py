@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,7 +73,7 @@ class Peak(threading.Thread):
         self.bytes, self.over = 0, threading.Event()
 
     def run(self) -> None:
-        while not self.over.wait(0.1):
+        while not self.over.wait(0.25):
             held = 0
             for child in psutil.Process().children(recursive=True):
                 try:
@@ -122,13 +123,7 @@ def run(lesson: Lesson, notebook: NotebookNode, root: Path) -> Run:
         started = []
         client.on_cell_start = lambda cell, cell_index: started.append(cell_index)
         try:
-            # What the kernel itself says, on its transport for example, is not the lesson's.
-            client.execute(
-                cwd=name,
-                env=environment(Path(name)),
-                stderr=subprocess.DEVNULL,
-                cleanup_kc=True,
-            )
+            execute(client, Path(name))
         except CellExecutionError as error:
             result.problems.append(where(lesson, notebook, started[-1]) + last_words(error))
         except CellTimeoutError:
@@ -145,6 +140,24 @@ def run(lesson: Lesson, notebook: NotebookNode, root: Path) -> Run:
     result.gigabytes = peak.bytes / 1e9
     result.problems += over_budget(result)
     return result
+
+
+def execute(client: NotebookClient, folder: Path) -> None:
+    """Execute in a thread of its own: in the main one nbclient takes Ctrl-C for a dead kernel."""
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(
+            client.execute,
+            cwd=str(folder),
+            env=environment(folder),
+            stderr=subprocess.DEVNULL,  # the kernel's own, on its transport for example
+            cleanup_kc=True,
+        )
+        try:
+            running.result()
+        except KeyboardInterrupt:
+            for child in psutil.Process().children(recursive=True):
+                child.kill()
+            raise
 
 
 def where(lesson: Lesson, notebook: NotebookNode, index: int) -> str:
