@@ -382,7 +382,7 @@ def by_concatenation(pairs):
     hints=(
         "Two photos, one without any error: what is the pooled RMSE, what the mean of two RMSEs?",
         "Give the photos different numbers of values.",
-        "8 values right and 1 value off by 1: pooled √(1/9). Compare within 1e-6.",
+        "8 values right and 1 value off by 1: pooled √(1/9) = 1/3. Compare with math.isclose.",
     ),
 )
 def catch_mean_of_means(answer, expect):
@@ -398,6 +398,11 @@ def catch_mean_of_means(answer, expect):
                 broken.root_of_mean_of_means,
                 "Photos of one size hide a mean of means: give them different numbers of values.",
             ),
+            (
+                broken.weighted_mean_of_rmses,
+                "RMSEs weighted by their numbers of values come out too small: ask for the number "
+                "itself, not for a limit.",
+            ),
         ],
-        hint="It refuses a right score: floats are compared within 1e-6, and pairs are arrays.",
+        hint="It refuses a right score: compare floats with math.isclose, and give arrays.",
     )
