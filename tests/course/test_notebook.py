@@ -1,8 +1,5 @@
 """Notebooks that run: a solution's execution, and lessons under `pytest --nbval`."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -12,6 +9,8 @@ from nbformat import v4
 import recon
 from recon.course import execute
 from recon.course.lessons import Cell, Lesson
+
+pytest_plugins = "pytester"
 
 ROOT = Path(recon.__file__).parents[1]
 CHECKS = '''
@@ -55,21 +54,23 @@ def course(tmp_path):
     return tmp_path
 
 
-def pytest_run(folder: Path, *options: str, **environment: str) -> tuple[int, list[str]]:
-    """What `pytest` in a folder ends with and says."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("RECON_", "PYTEST_"))}
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "nbval.plugin", *options],
-        cwd=folder,
-        env=kept | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return run.returncode, run.stdout.splitlines()
+@pytest.fixture
+def lessons_run(course, pytester, monkeypatch):
+    """What `pytest` in that folder ends with and says."""
+    monkeypatch.chdir(course)
+    monkeypatch.setenv("MPLBACKEND", "agg")  # all that conftest.py sets is undone in the end
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    for name in ("RECON_COURSE_LOG", "RECON_STRICT"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*options: str) -> tuple[int, list[str]]:
+        result = pytester.runpytest_inprocess(f"--rootdir={course}", *options)
+        return result.ret, result.outlines
+
+    return run
 
 
-def test_lessons_under_pytest(course):
+def test_lessons_under_pytest(course, lessons_run, monkeypatch):
     old = v4.new_output("stream", text="what an older version said\n")
     blank = notebook(BLANK, course / "checks", "double(1)")
     blank.cells[-1].outputs = [old]  # as a notebook that was saved half-way has them
@@ -79,11 +80,12 @@ def test_lessons_under_pytest(course):
     wrong.cells[2].metadata["tags"] = ["raises-exception"]
     nbformat.write(wrong, course / "lessons" / "2_wrong.ipynb")
 
-    code, lines = pytest_run(course, "--nbval", "lessons/1_blank.ipynb")
+    code, lines = lessons_run("--nbval", "lessons/1_blank.ipynb")
     assert code == 0, lines
     assert lines[-2] == "course: 0 right, 0 wrong, 1 to do; next: 99.1 double"
 
-    code, lines = pytest_run(course, "--nbval", "lessons/", RECON_STRICT="1")
+    monkeypatch.setenv("RECON_STRICT", "1")
+    code, lines = lessons_run("--nbval", "lessons/")
     assert code == 1
     said = "\n".join(lines)
     assert "\n○ 99.1 double      to do" in said
@@ -92,7 +94,7 @@ def test_lessons_under_pytest(course):
     assert "course: 0 right, 1 wrong, 0 to do; next: 99.1 double" in lines
     assert lines[-1].startswith("4 failed, 4 passed")  # a check, and the cell after it, of each
 
-    assert pytest_run(course)[0] == 5  # nothing collected: notebooks are run when asked for
+    assert lessons_run()[0] == 5  # nothing collected: notebooks are run when asked for
 
 
 def lesson(folder: Path) -> Lesson:
