@@ -1,7 +1,8 @@
-"""What is remembered of a learner: tries and hints, in one small file beside the notebooks.
+"""What is remembered of a learner, in one small file beside the notebooks: tries and hints.
 
-Which exercises are right is not remembered but found, by running the checks; the file may be
-deleted.
+Which exercises are right is not remembered but found, by running the checks. The file keeps
+verdicts only so that answers that have not changed need not be judged again: whoever deletes it
+loses the counts, and some time.
 """
 
 import json
@@ -13,6 +14,7 @@ from recon import atomic
 
 STATE = ".recon-course.json"
 LOG = "RECON_COURSE_LOG"  # names a file that gets a line per verdict, for who runs many notebooks
+VERDICTS = "verdicts"  # beside the exercises' ids: lesson number -> its verdicts, and a key
 
 
 def read(folder: Path) -> dict[str, dict]:
@@ -21,7 +23,9 @@ def read(folder: Path) -> dict[str, dict]:
         state = json.loads((folder / STATE).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return state if isinstance(state, dict) else {}
+    if not isinstance(state, dict):
+        return {}
+    return {key: value for key, value in state.items() if isinstance(value, dict)}
 
 
 def write(folder: Path, state: dict[str, dict]) -> None:
@@ -30,13 +34,19 @@ def write(folder: Path, state: dict[str, dict]) -> None:
         temporary.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
+def counted(folder: Path, id: str, what: str) -> int:
+    """How many "tries" or "hints" an exercise has had."""
+    number = read(folder).get(id, {}).get(what, 0)
+    return number if isinstance(number, int) else 0
+
+
 def count(folder: Path, id: str, what: str) -> int:
     """Add 1 to an exercise's "tries" or "hints", and say how many there are now."""
+    number = counted(folder, id, what) + 1
     state = read(folder)
-    entry = state.setdefault(id, {})
-    entry[what] = int(entry.get(what, 0)) + 1
+    state.setdefault(id, {})[what] = number
     write(folder, state)
-    return entry[what]
+    return number
 
 
 def record(verdict, folder: Path) -> None:
