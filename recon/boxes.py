@@ -67,7 +67,7 @@ def scale(box: Box, old: int, new: int) -> Box:
     return Box(row, column, height, width)
 
 
-def check(box: Box, size: int | tuple[int, int]) -> None:
+def validate(box: Box, size: int | tuple[int, int]) -> None:
     """Raise a ValueError if a box is empty or reaches over the photo's edge."""
     rows, columns = (size, size) if isinstance(size, int) else size
     row, column, height, width = box
@@ -90,12 +90,12 @@ def rasterise(boxes: Iterable[Box], size: int | tuple[int, int]) -> np.ndarray:
         float32 `(height, width, 1)`: 1 where a pixel is missing, 0 where it is known.
 
     Raises:
-        ValueError: a box is empty or reaches over the edge (`check` says so).
+        ValueError: a box is empty or reaches over the edge (`validate` says so).
     """
     rows, columns = (size, size) if isinstance(size, int) else size
     mask = np.zeros((rows, columns, 1), "float32")
     for box in boxes:
-        check(box, (rows, columns))  # a slice past the edge would silently be cut
+        validate(box, (rows, columns))  # a slice past the edge would silently be cut
         row, column, height, width = box
         mask[row : row + height, column : column + width] = 1  # overlap: missing once, so not 2
     return mask

@@ -80,7 +80,7 @@ def test_fixed_boxes_depend_on_seed_and_name_alone():
 @given(st.integers(0, 181), st.integers(0, 181), st.sampled_from([32, 64, 100, 128, 256, 512]))
 def test_scaled_boxes_stay_on_the_photo(row, column, size):
     box = boxes.scale(Box(row, column), 256, size)
-    boxes.check(box, size)
+    boxes.validate(box, size)
     assert box.height == box.width == boxes.side(size)
     if size % 256 == 0:
         assert boxes.scale(box, size, 256) == Box(row, column)

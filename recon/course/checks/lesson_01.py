@@ -47,7 +47,7 @@ def side(answer, expect):
     difficulty=1,
     hints=(
         "A mask is a picture: begin with zeros of the photo's height and width, and one channel.",
-        "`check(box, (rows, columns))` raises the errors.",
+        "`validate(box, (rows, columns))` raises the errors.",
         "A slice paints a rectangle in one line: mask[top:bottom, left:right] = 1.",
     ),
 )
@@ -112,7 +112,7 @@ def rasterise(answer, expect):
             answer,
             [box],
             8,
-            hint="A slice past the edge is silently cut: NumPy does not tell, so `check` must.",
+            hint="A slice past the edge is silently cut: NumPy does not tell, so `validate` must.",
             containing="edge of a 8×8 photo",
         )
     expect.raises(

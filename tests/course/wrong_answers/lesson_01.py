@@ -6,7 +6,7 @@ import numpy as np
 from bank import accepted, refused
 from keras import ops
 
-from recon.boxes import Box, check
+from recon.boxes import Box, validate
 
 # 1.1 side
 
@@ -52,7 +52,7 @@ def side(size):
 def paint(boxes, size, value=1.0, dtype="float32"):
     mask = np.zeros((*((size, size) if isinstance(size, int) else size), 1), dtype)
     for box in boxes:
-        check(box, size)
+        validate(box, size)
         row, column, height, width = box
         mask[row : row + height, column : column + width] = value
     return mask
@@ -137,7 +137,7 @@ def rasterise(boxes, size):
     rows, columns = (size, size) if isinstance(size, int) else size
     mask = np.zeros((rows, columns, 1), "float32")
     for box in boxes:
-        check(box, max(rows, columns) if rows != columns else rows)
+        validate(box, max(rows, columns) if rows != columns else rows)
         mask[box.row : box.row + box.height, box.column : box.column + box.width] = 1
     return mask
 
@@ -148,7 +148,7 @@ def rasterise(boxes, size):
     row, column = np.mgrid[:rows, :columns]
     mask = np.zeros((rows, columns), bool)
     for box in boxes:
-        check(box, size)
+        validate(box, size)
         mask |= (
             (box.row <= row)
             & (row < box.row + box.height)
@@ -386,7 +386,7 @@ def coverage(boxes, size):
 @refused("1.5", "boxes are read twice", "read only once")
 def coverage(boxes, size):
     for box in boxes:
-        check(box, size)
+        validate(box, size)
     return sum((paint([box], size) for box in boxes), paint([], size))
 
 
@@ -395,7 +395,7 @@ def coverage(boxes, size):
     rows, columns = (size, size) if isinstance(size, int) else size
     counts = np.zeros((rows, columns, 1), np.float32)
     for box in boxes:
-        check(box, size)
+        validate(box, size)
         counts[box.row : box.row + box.height, box.column : box.column + box.width] += 1
     return counts
 
