@@ -505,6 +505,13 @@ def epoch_plan(answer, expect):
         "not the photo.",
     )
     second, other = plan(0, 1), plan(1, 0)
+    for order in (first[0], second[0], other[0]):
+        for batch in order.reshape(3, 4):
+            expect.true(
+                len(set(batch)) == 4,
+                f"batch {batch.tolist()} has a photo twice",
+                "The order is epoch_order's: (count, steps, batch_size, key), in that order.",
+            )
     expect.true(
         set(second[1]) != set(first[1]) or (second[0] != first[0]).any(),
         "epochs 0 and 1 are the same",

@@ -510,6 +510,11 @@ def python_number(count, steps, batch_size, seed, epoch):
     return planned(count, steps, batch_size, tf.constant([seed, int(epoch)]))
 
 
+@refused("2.5", "steps and batch size exchanged", "in that order")
+def exchanged(count, steps, batch_size, seed, epoch):
+    return planned(count, batch_size, steps, key_of(seed, epoch))
+
+
 @accepted("2.5", "by a key of seed and epoch, and one draw for all keys")
 def drawn_keys(count, steps, batch_size, seed, epoch):
     key = tf.stack([tf.constant(seed), tf.cast(epoch, "int32")])
