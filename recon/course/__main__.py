@@ -71,8 +71,7 @@ def check(what: str | None = None, /, *, folder: Path | None = None) -> None:
     )
     numbers = {outline.lesson_of(e.id) for e in asked}
     if what and not numbers & set(found.notebooks):
-        broken = f" ({found.notes[0]})" if found.notes else ""
-        raise BadInput(f"{place}: no notebook of lesson {min(numbers)}{broken}")
+        raise BadInput(folders.missing(place, min(numbers), found))
     states = []
     for lesson in standing.standing(place, found, {}, anew=numbers & set(found.notebooks)):
         if lesson.failure:

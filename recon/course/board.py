@@ -1,7 +1,6 @@
 """The board: every lesson, what is done of it, and the next step."""
 
 import io
-import os
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -47,11 +46,11 @@ def board(lessons: list[Lesson], notes: list[str], place: str = "") -> Group:
 
 def table(lessons: list[Lesson]) -> Table:
     """A row per lesson: a mark for each exercise, how many are right, minutes of the others."""
-    found = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    found.add_column("lesson", no_wrap=True, overflow="ellipsis", max_width=38)
+    found = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    found.add_column("lesson", no_wrap=True, overflow="ellipsis", max_width=48)
     found.add_column("exercises", no_wrap=True)
     found.add_column("done", justify="right", no_wrap=True)
-    found.add_column("minutes left", justify="right", no_wrap=True)
+    found.add_column("min left", justify="right", no_wrap=True)
     for lesson in lessons:
         states = [lesson.state(e.id) for e in lesson.exercises]
         marks = Text.assemble(*((SIGNS[s], STYLES[s]) for s in states))
@@ -101,7 +100,7 @@ def next_step(lessons: list[Lesson], place: str = "") -> str:
     if state == "wrong":
         return f"next: {e.id} {e.name}: {PROGRAM} check {e.id}{place}"
     path = lesson.notebook.path
-    if is_shipped(path):
+    if is_shipped(path) and all(state == "blank" for _, _, state in todo):
         return f"next: {e.id} {e.name}, {e.minutes} min: {PROGRAM} start"
     return f"next: {e.id} {e.name}, {e.minutes} min, in {near(path)}"
 
@@ -113,9 +112,9 @@ def is_shipped(path: Path) -> bool:
 
 def near(path: Path) -> str:
     """A path as one would type it here."""
-    absolute, here = os.path.abspath(path), os.getcwd()
-    inside = os.path.commonpath([absolute, here]) == here
-    return os.path.relpath(absolute, here) if inside else absolute
+    absolute, here = path.absolute(), Path.cwd()
+    inside = absolute != here and absolute.is_relative_to(here)
+    return str(absolute.relative_to(here) if inside else absolute)
 
 
 def oddities(lesson: Lesson, place: str = "") -> list[str]:

@@ -197,9 +197,14 @@ def notebook_of(folder: Path, id: str) -> Notebook:
     found = lessons(folder)
     number = outline.lesson_of(id)
     if number not in found.notebooks:
-        broken = f" ({found.notes[0]})" if found.notes else ""
-        raise BadInput(f"{folder}: no notebook of lesson {number}{broken}")
+        raise BadInput(missing(folder, number, found))
     return found.notebooks[number]
+
+
+def missing(folder: Path, number: str, found: Found) -> str:
+    """That a lesson's notebook is not in a folder; perhaps because it cannot be read."""
+    broken = f" ({found.notes[0]})" if found.notes else ""
+    return f"{folder.absolute()}: no notebook of lesson {number}{broken}"
 
 
 # A blank put back ---------------------------------------------------------------------------

@@ -45,12 +45,18 @@ def learners(place: Path) -> list[Learner]:
     if not place.is_dir():
         raise BadInput(f"{place}: no such folder")
     names = sorted(p for p in place.iterdir() if p.is_dir() and not p.name.startswith("."))
-    found = [Learner(p.name, *folder.lessons(p, "**/*.ipynb"), {}) for p in names]
+    found = [learner(p) for p in names]
     if folder.lessons(place).notebooks:
         raise BadInput(f"{place}: has notebooks itself; name a folder with a folder per learner")
-    if not any(learner.notebooks or learner.notes for learner in found):
+    if not any(one.notebooks or one.notes for one in found):
         raise BadInput(f"{place}: no folder in it has a lesson's notebook")
     return found
+
+
+def learner(place: Path) -> Learner:
+    """What a learner has handed in."""
+    notebooks, notes = folder.lessons(place, "**/*.ipynb")
+    return Learner(place.name, notebooks, [n.replace(f"{place}{os.sep}", "") for n in notes], {})
 
 
 def surroundings(home: str) -> dict[str, str]:

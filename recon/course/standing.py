@@ -17,6 +17,7 @@ from recon.course.progress import VERDICTS, read, write
 from recon.progress import progress
 
 TOGETHER = min(4, os.cpu_count() or 1)  # lessons judged at once; each loads Keras
+ENGINE = ("answers.py", "describe.py", "exercise.py", "expect.py", "notebook.py")  # what judges
 
 
 class Lesson(NamedTuple):
@@ -104,8 +105,8 @@ def judge_all(lessons: dict[str, Notebook]) -> dict[str, Judged]:
 def key_of(lesson: Notebook) -> str:
     """Changes when a verdict on a lesson's answers can."""
     here = Path(__file__).parent
-    files = [*sorted(here.glob("*.py")), here / "broken" / f"lesson_{lesson.number}.py"]
-    files.append(outline.checks_file(lesson.number))
+    files = [here / name for name in ENGINE]
+    files += [here / "broken" / f"lesson_{lesson.number}.py", outline.checks_file(lesson.number)]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes() if file.exists() else b"")

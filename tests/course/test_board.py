@@ -65,9 +65,9 @@ def test_a_newcomer_is_shown_where_to_start(say):
     assert (
         say()
         == f"""\
-lesson                  exercises   done   minutes left
-97  Numbers, and more   ○○○          0/3             78
-98  Signs               ○            0/1              4
+lesson                 exercises  done  min left
+97  Numbers, and more  ○○○         0/3        78
+98  Signs              ○           0/1         4
 
 ✓ right  ○ to do  ✗ wrong
 
@@ -80,9 +80,9 @@ def test_the_board_of_a_learner(say, mine):
     assert (
         say()
         == f"""\
-lesson                  exercises   done   minutes left
-97  Numbers, and more   ✓✗○          1/3             73
-98  Signs               ○            0/1              4
+lesson                 exercises  done  min left
+97  Numbers, and more  ✓✗○         1/3        73
+98  Signs              ○           0/1         4
 
 ✓ right  ○ to do  ✗ wrong
 
@@ -107,7 +107,7 @@ def test_what_is_odd_is_said_under_the_board(say, mine):
     write(mine / "97_numbers.ipynb", content)
     (mine / "98_signs.ipynb").write_text("{")
     said = say()
-    assert "97  Numbers, and more   ✓–✓          2/3             70" in said
+    assert "97  Numbers, and more  ✓–✓         2/3        70" in said
     assert "✓ right  ○ to do  ✗ wrong  – no cell" in said
     assert said.split("\n\n")[-1].splitlines() == [
         "my_lessons/98_signs.ipynb: cannot be read as a notebook "
@@ -121,7 +121,7 @@ def test_what_is_odd_is_said_under_the_board(say, mine):
 def test_what_cannot_be_judged_leaves_the_rest_of_the_board(say, mine, monkeypatch):
     monkeypatch.setattr(answers, "judged", lambda *_, **__: answers.Judged({}, "no memory"))
     said = say()
-    assert "97  Numbers, and more   ???" in said
+    assert "97  Numbers, and more  ???" in said
     assert "97: could not be judged: no memory" in said
 
 
@@ -211,7 +211,7 @@ def test_check_of_what_is_not_there(say, mine):
     write(mine / "97_numbers.ipynb", content)
     (mine / "98_signs.ipynb").unlink()
     assert say("check", "97.2") == f"97.2 has lost its cell; {ASK} reset 97.2 brings it back"
-    assert say("check", "98", code=2) == "error: my_lessons: no notebook of lesson 98"
+    assert say("check", "98", code=2) == f"error: {mine}: no notebook of lesson 98"
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_reset_of_a_lost_cell_and_of_several(say, mine):
 def test_reset_of_a_broken_notebook_names_it(say, mine):
     (mine / "98_signs.ipynb").write_text("{")
     said = say("reset", "98.1", code=2)
-    assert said.startswith("error: my_lessons: no notebook of lesson 98 (my_lessons/98_signs.ipynb")
+    assert said.startswith(f"error: {mine}: no notebook of lesson 98 (my_lessons/98_signs.ipynb")
     assert "\n" not in said
 
 
