@@ -126,7 +126,7 @@ def solution(id: str, /, *, now: bool = False, folder: Path | None = None) -> No
     place, asked = folders.choose(folder), outline.one(id)
     if not now and not progress.counted(place, asked.id, "tries"):
         raise BadInput(
-            f"{asked.id} {asked.name}: the answer comes after a try, right or wrong; "
+            f"{asked.id} {asked.name}: the package's own comes after a try, right or wrong; "
             f"`{PROGRAM} hint {asked.id}` helps, --now shows it at once"
         )
     reference = exercise.find(asked.id).reference
@@ -136,7 +136,9 @@ def solution(id: str, /, *, now: bool = False, folder: Path | None = None) -> No
     print(f"{asked.id} {reference.__module__}.{reference.__name__}, {near(Path(file))}:{line}\n")
     terminal = commandline.console()
     if terminal.is_terminal:
-        code = Syntax(source, "python", theme="ansi_dark", background_color="default")
+        code = Syntax(
+            source, "python", theme="ansi_dark", background_color="default", word_wrap=True
+        )
         terminal.print(Padding(code, (0, 0, 1, 0)))
     else:
         print(source)

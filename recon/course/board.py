@@ -1,12 +1,14 @@
 """The board: every lesson, what is done of it, and the next step."""
 
 import io
+import re
 from pathlib import Path
 
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from recon import atomic
 from recon.course import answers, folder, outline
 from recon.course.answers import Result
 from recon.course.notebook import MARKS
@@ -38,6 +40,9 @@ def board(lessons: list[Lesson], notes: list[str], place: str = "") -> Group:
     legend = Text("  ").join(Text(f"{SIGNS[s]} {WORDS[s]}", STYLES[s]) for s in shown)
     parts = [table(lessons), Text(), legend, Text()]
     parts += [Text(summary(lessons)), Text(next_step(lessons, place))]
+    missing = [lesson.number for lesson in lessons if lesson.notebook is None]
+    if missing:
+        notes = [*notes, f"no notebook here of {' '.join(missing)}; {PROGRAM} start copies it"]
     remarks = [*notes, *(line for lesson in lessons for line in oddities(lesson, place))]
     if remarks:
         parts += [Text(), *map(Text, remarks)]
@@ -120,11 +125,9 @@ def near(path: Path) -> str:
 def oddities(lesson: Lesson, place: str = "") -> list[str]:
     """A line for each thing about a lesson's notebook that a learner should know."""
     lines = []
-    if lesson.notebook is None:
-        lines.append(f"{lesson.number}: no notebook here; {PROGRAM} start copies it")
-    elif lesson.failure:
+    if lesson.failure:
         lines.append(f"{lesson.number}: could not be judged: {lesson.failure}")
-    else:
+    elif lesson.notebook:
         for e in lesson.exercises:
             if lesson.state(e.id) == "gone":
                 line = f"{e.id} has lost its cell; {PROGRAM} reset {e.id}{place} brings it back"
@@ -165,4 +168,12 @@ def picture(path: str | Path) -> None:
         legacy_windows=False,
     )
     terminal.print(board(sample(SAMPLE), []))
-    terminal.save_svg(str(path), title=PROGRAM)
+    terminal.print()  # or the frame cuts the last line's underscores
+    drawn = terminal.export_svg(title=PROGRAM)
+    # A picture on a page loads no font, and the clip of each line cuts other fonts' underscores.
+    drawn = re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)
+    drawn = drawn.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, monospace")
+    drawn = re.sub(r'<clipPath id="\S+-line-\d+">.*?</clipPath>\s*', "", drawn, flags=re.DOTALL)
+    drawn = re.sub(r' clip-path="url\(#\S+-line-\d+\)"', "", drawn)
+    with atomic.writing(path) as temporary:
+        temporary.write_text(drawn, "utf-8")

@@ -218,7 +218,7 @@ def keep(folder: Path, id: str, answer: str) -> Path:
         path = place / f"{id}-{number}.py"
         try:
             with path.open("x", encoding="utf-8", newline="") as file:
-                file.write(answer + "\n")
+                file.write(answer.rstrip("\n") + "\n")
             return path
         except FileExistsError:
             continue

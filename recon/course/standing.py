@@ -87,6 +87,8 @@ def standing(
 
 def judge_all(lessons: dict[str, Notebook]) -> dict[str, Judged]:
     """Judge the answers of several lessons, some at once, with a bar."""
+    if not lessons:
+        return {}
     stop = threading.Event()
     with ThreadPoolExecutor(TOGETHER) as pool:
         futures: dict[Future, str] = {

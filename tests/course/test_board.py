@@ -112,9 +112,9 @@ def test_what_is_odd_is_said_under_the_board(say, mine):
     assert said.split("\n\n")[-1].splitlines() == [
         "my_lessons/98_signs.ipynb: cannot be read as a notebook "
         "(line 1, column 2: Expecting property name enclosed in double quotes)",
+        f"no notebook here of 98; {ASK} start copies it",
         f"97.2 has lost its cell; {ASK} reset 97.2 brings it back",
         "97.1 has several cells; the last counts",
-        f"98: no notebook here; {ASK} start copies it",
     ]
 
 
@@ -252,7 +252,7 @@ def test_hints_come_one_at_a_time_and_start_over(say, mine):
 
 def test_the_solution_comes_after_a_try(say, mine):
     assert say("solution", "97.2", code=2) == (
-        "error: 97.2 total: the answer comes after a try, right or wrong; "
+        "error: 97.2 total: the package's own comes after a try, right or wrong; "
         f"`{ASK} hint 97.2` helps, --now shows it at once"
     )
     say("check", "97.2", code=1)
