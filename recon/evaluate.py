@@ -32,6 +32,7 @@ class Scores:
     """Sums over the photos seen so far, and the figures that they give."""
 
     totals: dict[str, float] = field(default_factory=dict)
+    squares: list[float] = field(default_factory=list)  # squared error of each photo
 
     def add(self, **amounts: float) -> None:
         for name, amount in amounts.items():
@@ -46,6 +47,8 @@ class Scores:
             challenge.minmax(photo), challenge.minmax(completed), weight
         )
         absolute, _ = metrics.absolute_error(photo, completed, weight)
+        steps, true_steps = metrics.detail(photo, completed, np.minimum(weight, 1))
+        self.squares.append(float(squared))
         self.add(
             photos=1,
             count=count,
@@ -54,6 +57,8 @@ class Scores:
             absolute=absolute,
             psnr=metrics.psnr(photo, completed),
             ssim=metrics.ssim(photo, completed),
+            steps=steps,
+            true_steps=true_steps,
         )
 
     def result(self) -> dict[str, float]:
@@ -64,6 +69,7 @@ class Scores:
             "rmse_minmax": (total["rescaled"] / total["count"]) ** 0.5,
             "mae": total["absolute"] / total["count"],
             **{name: total[name] / total["photos"] for name in means if name in total},
+            "detail": total["steps"] / max(total["true_steps"], 1e-9),
             "ms_per_photo": 1000 * total["seconds"] / total["photos"],
         }
 
@@ -109,8 +115,12 @@ def compare(
 
     Returns:
         name -> rmse, rmse_minmax, mae (all three in the boxes, photos in [0, 1]), psnr (dB), ssim
-        and lpips (of the whole completed photo, mean over photos), ms_per_photo.
+        and lpips (of the whole completed photo, mean over photos), detail (in the boxes, a part of
+        the truth's), ms_per_photo; and where harmonic is among them, rmse_over_harmonic, a 95 %
+        interval.
     """
+    from recon import metrics
+
     chosen = list(chosen)
     scores = {method.name: Scores() for method in chosen}
     steps = -(-len(table) // BATCH)
@@ -131,7 +141,12 @@ def compare(
                 scores[method.name].update(*one)
             if lpips:
                 scores[method.name].add(lpips=lpips(photo, completed).sum())
-    return {name: score.result() for name, score in scores.items()}
+    results = {name: score.result() for name, score in scores.items()}
+    if "harmonic" in scores:
+        for name, score in scores.items():
+            interval = metrics.bootstrap_ratio(score.squares, scores["harmonic"].squares)
+            results[name]["rmse_over_harmonic"] = list(interval)
+    return results
 
 
 def picture(path: Path, chosen: Iterable[Method], table: pd.DataFrame, size: int) -> None:
@@ -159,20 +174,27 @@ def spread(count: int, wanted: int) -> list[int]:
 
 
 def print_table(scores: dict[str, dict[str, float]], title: str) -> None:
-    """Print the methods, best RMSE last."""
+    """Print the methods, best RMSE last; in brackets, where 95 of 100 such sets of photos lie."""
     table = Table(title=title, title_justify="left")
     table.add_column("method")
-    for heading in ("RMSE in the boxes", "PSNR, dB", "SSIM", "ms per photo", "against harmonic"):
+    for heading in ("RMSE", "against harmonic", "detail", "PSNR, dB", "SSIM", "ms per photo"):
         table.add_column(heading, justify="right")
     harmonic = scores.get("harmonic", {}).get("rmse")
+
+    def against(score: dict) -> str:
+        low, high = (ratio - 1 for ratio in score["rmse_over_harmonic"])
+        percent = f"{score['rmse'] / harmonic - 1:+.1%}"
+        return percent if low == high else f"{percent} ({low:+.1%} to {high:+.1%})"
+
     for name, score in sorted(scores.items(), key=lambda item: -item[1]["rmse"]):
         table.add_row(
             name,
             f"{score['rmse']:.4f}",
+            against(score) if harmonic else "",
+            f"{score['detail']:.2f}",
             f"{score['psnr']:.2f}",
             f"{score['ssim']:.4f}",
             f"{score['ms_per_photo']:.1f}",
-            f"{score['rmse'] / harmonic - 1:+.1%}" if harmonic else "",
         )
     commandline.console().print(table)
 

@@ -43,7 +43,7 @@ else:
     import tomli as tomllib
 
 TABLES = Path("results/tables.toml")
-FIGURES = ("rmse", "rmse_minmax", "mae", "psnr", "ssim", "lpips", "ms_per_photo")
+FIGURES = ("rmse", "rmse_minmax", "mae", "psnr", "ssim", "detail", "lpips", "ms_per_photo")
 FILLS = ("mean", "telea", "biharmonic", "harmonic")  # in this order first
 # What the picture shows, in the order that tells it: from the plain mean to what looks best
 STORY = ("mean", "harmonic", "bilstm", "unet", "pix2pix", "cyclegan", "dcgan", "diffusion-small")
@@ -353,6 +353,7 @@ COLUMNS: dict[str, Callable[[dict, dict], str | None]] = {
     "MAE": _figure("mae", ".4f"),
     "PSNR, dB": _figure("psnr", ".2f"),
     "SSIM": _figure("ssim", ".4f"),
+    "detail": _figure("detail", ".2f"),
     "LPIPS": _figure("lpips", ".4f"),
     "ms per photo": _figure("ms_per_photo", ".1f"),
     "weights, M": _figure("weights", ".2f", 1e6),

@@ -1,6 +1,7 @@
 """python -m recon.evaluate: its figures by slow loops, its table, its files, its refusals."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,7 @@ def stretched(photo):
 def slow_figures(method, table):
     """Row by row of a submission, as the challenge scores it."""
     squares, stretched_squares, distances, psnrs, ssims = [], [], [], [], []
+    steps, true_steps = [], []
     for row in table.itertuples():
         photo = photos.read(row.path).astype("float64") / 255
         mask = boxes.rasterise(row.boxes, SIZE).astype("float64")
@@ -74,6 +76,11 @@ def slow_figures(method, table):
                     squares += list((photo[r, c] - completed[r, c]) ** 2)
                     distances += list(abs(photo[r, c] - completed[r, c]))
                     stretched_squares += list((stretched(photo) - stretched(completed))[r, c] ** 2)
+        for r, c in np.argwhere(mask[..., 0] == 1):
+            for below in ((r + 1, c), (r, c + 1)):
+                if max(below) < SIZE and mask[below] == 1:
+                    steps += list(abs(completed[below] - completed[r, c]))
+                    true_steps += list(abs(photo[below] - photo[r, c]))
         psnrs.append(10 * np.log10(1 / ((photo - completed) ** 2).mean()))
         ssims.append(
             structural_similarity(
@@ -91,6 +98,7 @@ def slow_figures(method, table):
         "mae": np.mean(distances),
         "psnr": np.mean(psnrs),
         "ssim": np.mean(ssims),
+        "detail": sum(steps) / sum(true_steps),
     }
 
 
@@ -99,6 +107,7 @@ def test_figures_are_those_of_slow_loops(table):
     assert any((boxes.coverage(pair, SIZE) > 1).any() for pair in some.boxes)  # some overlap
     figures = evaluate.compare([HARMONIC], some, SIZE)["harmonic"]
     assert figures.pop("ms_per_photo") > 0
+    assert figures.pop("rmse_over_harmonic") == [1, 1]  # it is harmonic itself
     assert figures == pytest.approx(slow_figures(HARMONIC, some), rel=1e-4)
 
 
@@ -120,7 +129,19 @@ def test_a_method_without_error_has_none(table):
     oracle = Method("oracle", lambda masked, mask: np.stack([truth[m.tobytes()] for m in masked]))
     figures = evaluate.compare([oracle], table, SIZE)["oracle"]
     figures.pop("ms_per_photo")
+    assert figures.pop("detail") == pytest.approx(1)
     assert figures == {"rmse": 0, "rmse_minmax": 0, "mae": 0, "psnr": 100, "ssim": 1}
+
+
+def test_the_interval_holds_the_quotient_and_narrows_with_more_photos(table):
+    mean = methods.load("mean")
+    widths = []
+    for count in (4, 18):
+        scores = evaluate.compare([mean, HARMONIC], table.iloc[:count], SIZE)
+        low, high = scores["mean"]["rmse_over_harmonic"]
+        assert low < scores["mean"]["rmse"] / scores["harmonic"]["rmse"] < high
+        widths.append(high - low)
+    assert widths[1] < widths[0]
 
 
 def test_a_network_is_compiled_outside_the_time_that_is_measured(table):
@@ -185,7 +206,10 @@ def test_the_table_names_every_method_and_the_best_comes_last(drawn_folder, caps
     assert sorted(names) == sorted(classical.FILLS)
     errors = [float(row[2]) for row in rows]
     assert errors == sorted(errors, reverse=True)
-    assert rows[names.index("harmonic")][6].strip() == "+0.0%"
+    assert rows[names.index("harmonic")][3].strip() == "+0.0%"
+    assert re.fullmatch(
+        r"\+\d+\.\d% \(.\d+\.\d% to \+\d+\.\d%\)", rows[names.index("mean")][3].strip()
+    )
 
 
 def test_a_run_is_compared_and_its_figures_are_the_reports(tiny_run, drawn_folder, tmp_path):
@@ -197,7 +221,7 @@ def test_a_run_is_compared_and_its_figures_are_the_reports(tiny_run, drawn_folde
     assert (report["size"], report["split"]) == (SIZE, "test")
     trained = json.loads((tiny_run / "report.json").read_text())["methods"]
     for name in ("mean", "tiny"):
-        for figure in set(trained[name]) - {"ms_per_photo"}:
+        for figure in set(trained[name]) - {"ms_per_photo", "rmse_over_harmonic"}:
             assert report["methods"][name][figure] == trained[name][figure]
     with Image.open(out / "samples.png") as picture:
         assert min(picture.size) > 100

@@ -24,7 +24,8 @@ from recon.train import Settings, train
 
 TESTS = Path(__file__).parent
 TINY = ("--model", "tiny", "--size", "32", "--steps-per-epoch", "3")
-FIGURES = {"rmse", "rmse_minmax", "mae", "psnr", "ssim", "ms_per_photo"}
+FIGURES = {"rmse", "rmse_minmax", "mae", "psnr", "ssim", "detail", "ms_per_photo"}
+FIGURES.add("rmse_over_harmonic")
 
 
 def run(*arguments):
