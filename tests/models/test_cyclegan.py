@@ -8,7 +8,7 @@ from keras import ops
 
 from recon import commandline, fitting, losses, methods, models, runs
 from recon import train as training
-from recon.models import cyclegan
+from recon.models import blocks, cyclegan
 from recon.models.cyclegan import CycleGAN, PhotoPool
 
 NETWORKS = ("to_complete", "to_masked", "judge_complete", "judge_masked")
@@ -124,6 +124,15 @@ def test_padding_is_numpys_reflection():
     np.testing.assert_array_equal(
         ops.convert_to_numpy(padded), np.pad(x, [(0, 0), (3, 3), (3, 3), (0, 0)], mode="reflect")
     )
+
+
+def test_instance_normalisation_by_hand_is_the_layer():
+    x = np.random.default_rng(0).normal(1, 2, (2, 5, 6, 3)).astype("float32")
+    layer = blocks.normalise("instance")
+    layer.build(x.shape)
+    layer.beta.assign([0.3, -0.2, 0.1])
+    by_hand = cyclegan.instance_normalise(x, layer.gamma, layer.beta)
+    np.testing.assert_allclose(*numpy([by_hand, layer(x)]), atol=1e-5)
 
 
 def test_a_judge_sees_photos_in_the_papers_range():
@@ -248,6 +257,23 @@ def test_a_pool_keeps_32_bits_in_mixed_precision():
     np.testing.assert_array_equal(*numpy([model.pool_complete.photos[0], guess[0]]))
 
 
+@pytest.mark.parametrize(
+    ("count", "older", "held", "shown"),
+    [
+        (1, True, [1, 9, 3], 9),  # filling, whatever the coin says: the next free place
+        (1, False, [1, 9, 3], 9),
+        (3, True, [1, 2, 9], 3),  # full, heads: the old one, whose place the new one takes
+        (5, False, [1, 2, 3], 9),  # full, tails: the new one, and nothing is kept
+    ],
+)
+def test_one_look_into_the_pool(count, older, held, shown):
+    photos = np.float32([1, 2, 3]).reshape(3, 1, 1, 1) * np.ones((1, 2, 2, 3), "float32")
+    new = np.full((2, 2, 3), 9, "float32")
+    found = numpy(cyclegan.exchange(photos, count, new, 2, older))
+    np.testing.assert_array_equal(found[0][:, 0, 0, 0], held)
+    np.testing.assert_array_equal(found[1], np.full((2, 2, 3), shown))
+
+
 # Unpaired halves
 
 
@@ -274,6 +300,15 @@ def test_every_photo_of_a_half_takes_part():
         masked[place], complete[3 + place] = np.nan, np.nan
         assert np.isnan(loss({**inputs, "masked": masked}, photo))
         assert np.isnan(loss(inputs, complete))
+
+
+def test_no_photo_is_in_both_halves():
+    inputs, photo = batch(6)
+    masked, complete = cyclegan.unpaired(inputs["masked"], photo)
+    np.testing.assert_array_equal(masked, inputs["masked"][:3])
+    np.testing.assert_array_equal(complete, photo[3:])
+    with pytest.raises(ValueError, match="choose an even batch size"):
+        cyclegan.unpaired(inputs["masked"][:5], photo[:5])
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from recon import losses
 from recon.models import blocks, latent_search
 from recon.models.latent_search import LatentSearch, blend, context_weight
 
@@ -82,6 +83,22 @@ def test_context_loss_is_a_weighted_sum_in_the_papers_units():
     expected = [0.1 * 2 * 3 * 0.75, 0.2 * 2 * 3 * 0.75]
     found = ops.convert_to_numpy(latent_search.context_loss(guess, photo, weight))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("objective", ["bce", "lsgan", "hinge"])
+def test_prior_loss_is_a_loss_for_each_guess_whose_mean_the_generator_was_trained_with(objective):
+    persuade = losses.AdversarialLoss(objective).persuade
+    logits = np.float32([[-1.5], [0.2], [2.0], [0.9]])
+    found = ops.convert_to_numpy(latent_search.prior_loss(persuade, logits))
+    each = [float(persuade(np.ones((1, 1)), row[None])) for row in logits]
+    np.testing.assert_allclose(found, each, rtol=1e-5)
+    assert found.mean() == pytest.approx(float(persuade(np.ones((4, 1)), logits)), rel=1e-5)
+
+
+def test_each_photo_gets_the_restart_that_ends_lowest():
+    guess = np.arange(6.0).reshape(6, 1, 1, 1) * np.ones((1, 2, 2, 3))
+    best = latent_search.best_of_restarts(guess, np.float32([[3, 1, 2], [1, 4, 0.5]]))
+    np.testing.assert_array_equal(best, guess[[1, 5]])
 
 
 def test_blending_leaves_a_guess_that_fits_and_takes_an_offset_away():
@@ -188,26 +205,26 @@ def test_the_best_restart_of_each_photo_is_chosen():
     generator, judge = networks()
     masked, mask = masked_photos(8)
     model = search(generator, judge, photos=8, steps=3, learning_rate=1.0, prior_weight=0.0)
-    guess, losses = model.run(generator, judge, masked, mask, candidates(4))
-    assert losses.shape == (8, 4)
-    assert len(set(losses.argmin(axis=1))) > 1  # not always the one that was best at the start
+    guess, ends = model.run(generator, judge, masked, mask, candidates(4))
+    assert ends.shape == (8, 4)
+    assert len(set(ends.argmin(axis=1))) > 1  # not always the one that was best at the start
     weight = ops.convert_to_numpy(context_weight(ops.convert_to_tensor(mask)))
     own = 2 * (weight * np.abs(guess - masked)).sum(axis=(1, 2, 3))
-    np.testing.assert_allclose(own, losses.min(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(own, ends.min(axis=1), rtol=1e-4)
 
 
 def test_the_prior_is_what_the_judge_says_of_each_row():
     generator, judge = networks()
     masked, mask = masked_photos()
-    losses = []
+    found = []
     for weight in (0.0, 0.003):
         model = search(
             generator, judge, restarts=3, steps=1, learning_rate=0.0, prior_weight=weight
         )
-        losses.append(model.run(generator, judge, masked, mask, candidates(3))[1][0])
+        found.append(model.run(generator, judge, masked, mask, candidates(3))[1][0])
     logits = painted(judge, painted(generator, model.starts(candidates(3))))[:, 0]
     expected = 0.003 * np.log1p(np.exp(-logits.astype("float64")))  # −log D(G(z))
-    np.testing.assert_allclose(losses[1] - losses[0], expected, atol=1e-5)
+    np.testing.assert_allclose(found[1] - found[0], expected, atol=1e-5)
 
 
 def test_a_search_leaves_nothing_behind_for_the_next():

@@ -119,40 +119,40 @@ def block_by_hand(x, first, second, *, modes=("reflect",) * 2, relu=True, last=T
     ),
 )
 def residual(answer, expect):
-    block = answer(3)
+    block = answer(4)
     expect.true(
         callable(block),
         f"gave a {type(block).__name__}",
         "The function gives back a function: `def block(x): ...`, and `return block`.",
     )
-    x = layers.Input((6, 7, 3))
+    x = layers.Input((6, 7, 4))
     with expect.on_error(
         ValueError, "A 3×3 convolution without padding takes a pixel from every side: pad first."
     ):
         y = Answer(block, expect)(x)
     expect.shape(
         y,
-        (None, 6, 7, 3),
+        (None, 6, 7, 4),
         "What comes out must fit what came in: pad by 1 before each 3×3 convolution.",
     )
     network = keras.Model(x, y)
     kernels = [layer for layer in network.layers if isinstance(layer, layers.Conv2D)]
     expect.equal(
         [tuple(layer.kernel.shape) for layer in kernels],
-        [(3, 3, 3, 3)] * 2,
+        [(3, 3, 4, 4)] * 2,
         "Two convolutions of 3×3, as many channels out as in.",
     )
     expect.equal(
         sorted(tuple(v.shape) for v in network.trainable_variables),
-        [(3,)] * 4 + [(3, 3, 3, 3)] * 2,
+        [(4,)] * 4 + [(3, 3, 4, 4)] * 2,
         "Two kernels, and behind each a normalisation with a scale and an offset.",
         mistakes=[
             (
-                [(3,)] * 5 + [(3, 3, 3, 3)] * 2,
+                [(4,)] * 5 + [(3, 3, 4, 4)] * 2,
                 "The normalisation takes the mean away, and with it any bias: use_bias=False.",
             ),
             (
-                [(3,)] * 2 + [(3, 3, 3, 3)] * 2,
+                [(4,)] * 2 + [(3, 3, 4, 4)] * 2,
                 "Each of the two convolutions has a normalisation behind it, the second too.",
             ),
         ],
@@ -169,13 +169,13 @@ def residual(answer, expect):
             "a kernel starts with a standard deviation over 0.05",
             "Weights start small, normal with 0.02: kernel_initializer=blocks.normal().",
         )
-        layer.kernel.assign(rng.normal(0, 0.5, (3, 3, 3, 3)))
+        layer.kernel.assign(rng.normal(0, 0.5, (3, 3, 4, 4)))
     for variable in network.trainable_variables:
         if "gamma" in variable.path:
-            variable.assign(np.ones(3))
+            variable.assign(np.ones(4))
     first, second = (as_array(layer.kernel) for layer in kernels)
-    photo = rng.normal(0, 1, (2, 6, 7, 3)).astype("float32")
-    expect.call = "residual(3)(x)"
+    photo = rng.normal(0, 1, (2, 6, 7, 4)).astype("float32")
+    expect.call = "residual(4)(x)"
 
     def variant(**changed):
         return block_by_hand(photo, first, second, **changed)
