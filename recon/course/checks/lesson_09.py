@@ -144,15 +144,15 @@ def residual(answer, expect):
     )
     expect.equal(
         sorted(tuple(v.shape) for v in network.trainable_variables),
-        [(4,)] * 4 + [(3, 3, 4, 4)] * 2,
+        [(3, 3, 4, 4)] * 2 + [(4,)] * 4,
         "Two kernels, and behind each a normalisation with a scale and an offset.",
         mistakes=[
             (
-                [(4,)] * 5 + [(3, 3, 4, 4)] * 2,
+                [(3, 3, 4, 4)] * 2 + [(4,)] * 5,
                 "The normalisation takes the mean away, and with it any bias: use_bias=False.",
             ),
             (
-                [(4,)] * 2 + [(3, 3, 4, 4)] * 2,
+                [(3, 3, 4, 4)] * 2 + [(4,)] * 2,
                 "Each of the two convolutions has a normalisation behind it, the second too.",
             ),
         ],
