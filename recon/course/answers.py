@@ -467,7 +467,7 @@ def memory(pid: int) -> int:
 
 def end(process: subprocess.Popen) -> None:
     """End a process and all that it started."""
-    for one in list(family(process.pid)):
+    for one in list(family(process.pid)) if process.poll() is None else ():
         with suppress(psutil.Error):
             one.kill()
     if hasattr(os, "killpg"):  # also those whose parents have gone

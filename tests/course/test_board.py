@@ -173,10 +173,15 @@ def test_the_picture_of_the_board(made_up, tmp_path, monkeypatch):  # noqa: F811
     assert (tmp_path / "again.svg").read_text() == picture
 
 
-def test_outlines_say_what_the_checks_say(monkeypatch):
+def test_outlines_say_what_the_checks_say():
     for number in exercise.LESSONS:
         found = [(e.id, e.name, e.minutes, e.hints) for e in exercise.of_lesson(number)]
         assert [tuple(e) for e in outline.asked(number)] == found
+
+
+def test_outlines_of_the_course_are_read_without_running_it(monkeypatch):
+    monkeypatch.setattr(exercise, "of_lesson", None)
+    assert all(outline.asked(number) for number in outline.all_lessons())
 
 
 # check

@@ -42,16 +42,16 @@ def class_(made_up):  # noqa: F811
 
 
 def test_a_class_is_a_table(class_, made_up, capsys, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(answers, "ANSWER", 3 / 120)
+    monkeypatch.setattr(answers, "ANSWER", 6 / 120)
     out, details = made_up / "grades.csv", made_up / "details.csv"
     assert run(class_, "--out", out, "--details", details, "--jobs", 2) == 0
     assert capsys.readouterr().out == f"{out}: 5 learners, 4 with notes\n"
     assert (
         out.read_text()
-        == f"""\
+        == """\
 learner,right,wrong,to do,97,98,notes
 Ada,4,0,0,3,1,
-Bob,1,2,1,1,,no notebook of 98; 97.1 did not end within 3 s; 97.2 ended Python (exit code 0)
+Bob,1,2,1,1,,no notebook of 98; 97.1 did not end within 6 s; 97.2 ended Python (exit code 0)
 Cy,0,1,3,,0,"no notebook of 97; 97_numbers.ipynb: cannot be read as a notebook \
 (line 1, column 1: Expecting value)"
 "Dee, M.",0,0,4,0,,no notebook of 98
