@@ -376,12 +376,18 @@ def call_frozen(answer, expect):
         TypeError,
         "stateless_call(trainable, non_trainable, inputs, training=...): two lists of weights "
         "come first.",
+        "stateless_call",
     ):
         said = answer(network, tensor(x), False)
     expect.true(
         not isinstance(said, tuple | list),
         f"gave {len(said) if isinstance(said, tuple | list) else 1} things, expected one",
         "stateless_call gives the outputs and the new statistics: keep the first.",
+    )
+    expect.true(
+        network.trainable and len(network.trainable_variables) == 4,
+        "the network is not trainable any more",
+        "trainable = False is for good, and the judge's own term must move it: freeze this call.",
     )
     rested = (plain - 0.25) / np.sqrt(4 + 1e-3) * 2 + 0.5
     trained = (plain - plain.mean(0)) / np.sqrt(plain.var(0) + 1e-3) * 2 + 0.5
@@ -399,18 +405,14 @@ def call_frozen(answer, expect):
         mistakes=[(rested, "training=True was asked for: hand `training` on.")],
         tolerance=1e-4,
     )
-    expect.true(
-        network.trainable and len(network.trainable_variables) == 4,
-        "the network is not trainable any more",
-        "trainable = False is for good, and the judge's own term must move it: freeze this call.",
-    )
     expect.close(
         network.get_weights()[4],
         [0.25],
-        "Its running statistics have moved: what stateless_call says of them is thrown away.",
+        "Its running statistics have moved, as in a plain call; stateless_call gives new ones "
+        "back, to be thrown away.",
     )
     before = network.get_weights()
-    through = Through(answer, network)
+    through = Through(answer.function, network)
     through.compile(keras.optimizers.SGD(1.0), run_eagerly=True)
     through.train_on_batch(tensor(x), tensor(x))
     for old, now in zip(before, network.get_weights(), strict=True):
