@@ -105,7 +105,7 @@ def next_step(lessons: list[Lesson], place: str = "") -> str:
     if state == "wrong":
         return f"next: {e.id} {e.name}: {PROGRAM} check {e.id}{place}"
     path = lesson.notebook.path
-    if is_shipped(path) and all(state == "blank" for _, _, state in todo):
+    if is_shipped(path) and not any(state in ("right", "wrong") for _, _, state in todo):
         return f"next: {e.id} {e.name}, {e.minutes} min: {PROGRAM} start"
     return f"next: {e.id} {e.name}, {e.minutes} min, in {near(path)}"
 
