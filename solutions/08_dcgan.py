@@ -214,8 +214,8 @@ order = np.argsort(fit)
 best, worst = candidates[order[:6]], candidates[order[-6:]]
 strips(photo=np.repeat(masked[3:4], 6, axis=0), best=best, worst=worst)
 print(f"context loss, best {fit[order[0]]:.0f}, worst {fit[order[-1]]:.0f}")
-# One photo against 128 painted ones, each as good as its rims: the best have the photo's colours
-# where the boxes are, and anything elsewhere.
+# One photo against 128 painted ones. The best are dark and dull like the photo, the worst bright.
+# Only the boxes' rims are compared: elsewhere they may be anything.
 
 # %% [markdown]
 # ## 8.6  How little it looks like a photo
