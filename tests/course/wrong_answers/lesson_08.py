@@ -305,7 +305,7 @@ def context_weight(mask, window=7):
 
 @refused("8.4", "strides", 'stride 1 and "same"')
 def context_weight(mask, window=7):
-    return ops.average_pool(mask, window, padding="same")
+    return ops.average_pool(mask, window, window, "same")
 
 
 @refused("8.4", "a window of its own", "Use `window`")
