@@ -40,7 +40,7 @@ masks = np.stack([boxes.rasterise(boxes.draw(generator, SIZE), SIZE) for _ in ph
 
 def strips(**rows):
     """Show rows of photos, each with its name."""
-    figure = Figure((7, 0.8 * len(rows)), layout="constrained")
+    figure = Figure((7, 0.7 * len(rows)), layout="constrained")
     cells = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
     for cell, (name, row) in zip(cells, rows.items(), strict=True):
         cell.imshow(np.concatenate(list(np.clip(np.asarray(row), 0, 1)), axis=1))
