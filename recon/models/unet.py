@@ -50,12 +50,12 @@ What was tried against that, and for more from a photo, one seed each:
   adds, no more was found; half of the loss on the way is detail that 128 pixels do not hold.
 - Muon (Jordan et al., 2024) on kernels as matrices, batch 32 at 2e-3, from nothing at 64×64: after
   100 seconds 0.966 of harmonic there, where Adam, batch 16 at 1e-3, came to 0.973 with an eighth
-  more photos, and took some 160 seconds to what Muon had. 4e-3 was worse, batch 16 at 1e-3 between.
-- The known surroundings' misfit filled harmonically, in place of adding what the network adds to the
-  harmonic fill: 0.9257 for 0.9265.
+  more photos. Muon at 4e-3 was worse, batch 16 at 1e-3 between.
+- What the network says, and on it the harmonic fill of how far it is off around the hole, in place
+  of the harmonic fill and on it what the network adds: 0.9257 for 0.9265.
 
-Not yet tried: a whole training with Muon, weight decay or dropout; the exact fill or none in place of
-the membrane, an absolute error, attention (begun, and behind after one CPU-minute), Fourier
+Not yet tried: a whole training with Muon, weight decay or dropout; the exact fill or none in place
+of the membrane, an absolute error, attention (begun, and behind after one CPU-minute), Fourier
 convolutions, partial convolutions.
 """
 
