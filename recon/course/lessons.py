@@ -15,6 +15,7 @@ LESSONS = Path("lessons")  # what learners are given
 PICTURES = "pictures"  # in both
 
 NAME = re.compile(r"\d\d_[a-z0-9_]+")
+LAYOUT = {"lines_to_next_cell", "lines_to_end_of_cell_marker"}  # jupytext's, of blank lines
 HEADER = re.compile(r"(exercise) (\d+\.\d+) ([\w.]+)|(source) ([\w.]+)")
 PICTURE = re.compile(r"""\]\(pictures/([^)\s]+)|src=["']pictures/([^"']+)""")
 
@@ -147,7 +148,7 @@ def complain(place: str, cell: Cell, written) -> None:
     if cell.kind in ("exercise", "source"):
         if written.source.strip():
             raise BadInput(f"{place}: leave the cell empty, its text comes from {cell.path}")
-    elif cell.kind not in ("markdown", "code") or written.metadata:
+    elif cell.kind not in ("markdown", "code") or set(written.metadata) - LAYOUT:
         raise BadInput(
             f"{place}: a header is `# %%`, `# %% [markdown]`, `# %% exercise ID PATH` "
             "or `# %% source PATH`"

@@ -273,6 +273,14 @@ def test_a_source_that_is_amiss_is_refused_by_line(tiny, before, after, says):
         build.write_lesson(lessons.read(tiny / "solutions" / "99_tiny.py"))
 
 
+def test_blank_lines_that_a_formatter_puts_before_a_function_are_no_fault(tiny):
+    file = tiny / "solutions" / "99_tiny.py"
+    edit(file, "from recon.course import check\n\n#", "from recon.course import check\n\n\n#")
+    edit(file, '# %%\nprint("the same")\n', "# %%\ndef same():\n    pass\n\n")
+    kinds = [cell.kind for cell in lessons.read(file).cells]
+    assert kinds.count("exercise") == 2
+
+
 def test_exercises_come_in_order(tiny):
     one = "# %% exercise 99.1 recon.course.checks.lesson_99.double"
     two = "# %% exercise 99.2 recon.course.checks.lesson_99.halve"
