@@ -14,7 +14,7 @@ def progress(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
     """Go through items with a bar on standard error, which goes when they are done.
 
     Within another bar's items it is a second line. In a log, where a bar would be an empty line,
-    there is none.
+    there is none; nor in a notebook, where it would ask for one more package and leave a gap.
     """
     if _shown:
         task = _shown[0].add_task(what, total=total)
@@ -22,8 +22,7 @@ def progress(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
         _shown[0].remove_task(task)
         return
     terminal = Console(stderr=True)
-    hidden = not (terminal.is_terminal or terminal.is_jupyter)
-    with Progress(console=terminal, transient=True, disable=hidden) as bars:
+    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bars:
         _shown.append(bars)
         try:
             yield from bars.track(items, total, description=what)

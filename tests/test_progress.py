@@ -29,3 +29,9 @@ def test_a_bar_that_is_left_early_makes_room_for_the_next(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         fail()
     assert list(progress(range(3), "another", 3)) == [0, 1, 2]
+
+
+def test_a_notebook_shows_no_bar(monkeypatch, capsys):
+    monkeypatch.setattr(module, "Console", lambda stderr: Console(force_jupyter=True))
+    assert list(progress(range(3), "reading photos", 3)) == [0, 1, 2]
+    assert capsys.readouterr() == ("", "")
