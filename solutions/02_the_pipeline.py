@@ -164,7 +164,7 @@ for epoch_key in ([7, 0], [7, 1]):
 # %%
 order, photo_keys = epoch_plan(count=5, steps=2, batch_size=4, seed=0, epoch=7)
 for index, key in zip(order.numpy(), photo_keys.numpy(), strict=True):
-    print(f"photo {index} with key {key}")
+    print(f"photo {index} with key {key.tolist()}")
 
 # %% [markdown]
 # Eight places of five photos: a photo that comes twice has another key each time. The first number
@@ -268,8 +268,8 @@ print(f"after {epochs} epochs: 1, {len(seen_cuts)} and {len(seen_examples)} pict
 #
 # **A question to think about.** `cut_afresh` calls `tf.image.random_crop`, which has a state. You
 # want your results to be repeatable, so you write `tf.random.set_seed(0)` above it, as here, make
-# the dataset of *one* epoch, `cut_afresh(photos, size, 1)`, and give it to `fit(epochs=100)`,
-# which goes through it a hundred times. What does the network see? Try it.
+# the dataset of *one* epoch, `cut_afresh(photos, size, 1)`, and give it to `fit(epochs=100)`, which
+# goes through it a hundred times. What does the network see? Try it.
 #
 # <details><summary>Answer</summary>
 #
@@ -280,7 +280,8 @@ print(f"after {epochs} epochs: 1, {len(seen_cuts)} and {len(seen_examples)} pict
 # has to ask for the same epoch.
 #
 # </details>
-#
+
+# %% [markdown]
 # **Read on.** These are `recon.data.pipeline.draw_mask`, `.augment`, `.training_example`,
 # `.epoch_order`, `.epoch_plan` and `.endless`; `pipeline.training` puts them together,
 # `pipeline.fixed` makes the batches of validation and test, whose boxes are drawn once and never
