@@ -142,6 +142,7 @@ print(f"{matrix.shape[0]} unknowns, {matrix.nnz} numbers that are not 0 of {np.p
 figure = Figure((6.4, 2.6), layout="constrained", dpi=100)
 whole, part = figure.subplots(1, 2)
 whole.spy(matrix, markersize=0.5)
+whole.locator_params(nbins=5)
 part.spy(matrix[:60, :60], markersize=2)
 whole.set_title("all unknowns", fontsize=9)
 part.set_title("the first 60", fontsize=9)
@@ -307,7 +308,8 @@ plots.display(figure)
 # The size of the hole decides, not the method alone.
 #
 # </details>
-#
+
+# %% [markdown]
 # **Read on.** These are `recon.classical.neighbour_sum`, `.sweep`, `.jacobi`, `.laplace_system`,
 # `.harmonic`, and `recon.metrics.psnr`; `classical.FILLS` has the four by name, and `python -m
 # recon.evaluate` compares them on your photos. Telea, [An Image Inpainting Technique Based on the
