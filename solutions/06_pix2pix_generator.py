@@ -161,8 +161,8 @@ plots.show(photo=photos[3], **levels)
 
 # %% [markdown]
 # One channel of each level, with random weights, the titles being height × width × channels: the
-# animal's outline is there for two levels, then only a few large patches. What is gone is not lost:
-# it went into channels, and the skips will bring the outline back.
+# animal's outline is there at 32×32 and hardly at 16×16; then there are only a few large patches.
+# What is gone is not lost: it went into channels, and the skips will bring the outline back.
 #
 # ## 6.5  Double
 #
@@ -208,7 +208,7 @@ paper = generator(256)
 print(f"{paper.count_params() / 1e6:.1f} M weights at 256")
 for layer in paper.layers:
     if isinstance(layer, layers.Conv2DTranspose):
-        print(f"{layer.name:20} {layer.input.shape[1:]!s:16} -> {layer.output.shape[1:]}")
+        print(f"{layer.input.shape[1:]!s:16} -> {layer.output.shape[1:]}")
 
 # %% [markdown]
 # 54.4 million weights, as the paper's. Read one line: 1024 channels go in at side 2 because 512 came

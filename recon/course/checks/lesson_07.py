@@ -341,7 +341,8 @@ class Through(keras.Model):
 
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
         nothing = 0 * sum(ops.sum(variable) for variable in self.weights)
-        return ops.mean(self.answer(self.network, y_pred, False)) + nothing
+        said = self.answer(self.network, y_pred, False)
+        return ops.mean(ops.cast(said, "float32")) + nothing
 
 
 def judge_of_two():
