@@ -1,18 +1,18 @@
 # %% [markdown]
 # # 08  DCGAN: a prior over photos
 #
-# **Goal**: paint photos out of noise, fill a hole by searching that noise, and see a generator
+# **Goal.** Paint photos out of noise, fill a hole by searching that noise, and see a generator
 # collapse, in a picture and in a number.
 #
-# **You need**: lesson 03 (the harmonic fill), lessons 06 and 07: convolutions that halve and
+# **You need.** Lesson 03 (the harmonic fill), lessons 06 and 07: convolutions that halve and
 # double, a GAN as one `fit`.
 #
-# **Minutes**: 90
+# **Minutes.** 90
 #
-# **On a CPU**: all of it, in about one minute on two cores; half of that is the training.
+# **On a CPU.** All of it, in about one minute on two cores; half of that is the training.
 #
-# **Full size**: `FULL = True` in the first cell trains the paper's networks on sharp photos of 128×128;
-# a GPU needs some hours for it.
+# **Full size.** `FULL = True` in the first cell trains the paper's networks on sharp photos of 128×128;
+# that wants a GPU.
 
 # %%
 import recon  # first: it keeps TensorFlow quiet
@@ -78,9 +78,10 @@ def strips(**rows):
 
 # %%
 strips(drawn=sharp[:8], shown=photos[:8])
-# Above, the drawn photos; below, what the network is shown: animal, sky and ground, no whiskers.
 
 # %% [markdown]
+# Above, the drawn photos; below, what the network is shown: animal, sky and ground, no whiskers.
+#
 # ## 8.1  How wide, where
 #
 # The generator begins with a picture of 4×4 and doubles its side until it is a photo's. A layer's work is
@@ -92,9 +93,10 @@ strips(drawn=sharp[:8], shown=photos[:8])
 # %%
 for size in SIZES:
     print(size, widths(size, 128))
-# One side more at 128, so one width more, and the widest twice as wide.
 
 # %% [markdown]
+# One side more at 128, so one width more, and the widest twice as wide.
+#
 # ## 8.2  From 100 numbers to a photo
 #
 # $z$ holds numbers drawn evenly from [-1, 1]. One dense layer *projects* it to 4×4 places; from there
@@ -113,9 +115,10 @@ network = generator(SIZE, filters=16, latent=32)
 z = np.random.default_rng(0).uniform(-1, 1, (8, 32)).astype("float32")
 strips(untrained=network(z))
 print(f"{network.count_params():,} weights")
-# Grey: small weights give a tanh of nearly 0. All the rest is learned.
 
 # %% [markdown]
+# Grey: small weights give a tanh of nearly 0. All the rest is learned.
+#
 # ## 8.3  How different are they?
 #
 # A judge looks at one photo at a time. If the generator finds *one* photo that passes, it may paint it
@@ -148,10 +151,11 @@ for name in ("judge", "persuade", "diversity"):
     print(f"{name:9}", *(f"{value:5.2f}" for value in history[name][:: EPOCHS // 8]))
 healthy = model.samples(8)
 strips(photos=photos[:8], painted=healthy)
-# Diversity starts near 0, since all is grey, and grows. The painted photos are scenes, not
-# animals yet: sky, ground, a warm evening, something dark in the middle. They differ.
 
 # %% [markdown]
+# Diversity starts near 0, since all is grey, and grows. The painted photos are scenes, not
+# animals yet: sky, ground, a warm evening, something dark in the middle. They differ.
+#
 # ### Collapse, seen
 #
 # Now let the judge stand still and the generator go on. The judge no longer learns what is wrong with the
@@ -169,12 +173,13 @@ print("diversity", *(f"{value:5.2f}" for value in fall["diversity"]))
 strips(healthy=healthy, collapsed=collapsed)
 found = [float(diversity(batch, photos[:8])) for batch in (healthy, collapsed)]
 print(f"diversity of these eight: healthy {found[0]:.2f}, collapsed {found[1]:.2f}")
-# `persuade` says that the generator does better and better. The pictures, and diversity, say
-# what happened.
 model.discriminator.trainable = True
 model.set_weights(kept)  # back to the healthy one
 
 # %% [markdown]
+# `persuade` says that the generator does better and better. The pictures, and diversity, say
+# what happened.
+#
 # ## 8.4  Which pixels to compare
 #
 # Now the holes. A guess should agree with the photo's known pixels, most of all with those around the
@@ -195,10 +200,11 @@ mask = np.stack([boxes.rasterise(boxes.draw(draw, SIZE), SIZE) for _ in truth])
 masked = truth * (1 - mask)
 weight = ops.convert_to_numpy(context_weight(ops.convert_to_tensor(mask)))
 plots.show(photo=truth[0], mask=mask[0], weight=2 * weight[0])
-# A bright rim around each box, three pixels wide, brightest right at it; brighter between two
-# boxes that lie close. Nothing inside, nothing far away.
 
 # %% [markdown]
+# A bright rim around each box, three pixels wide, brightest right at it; brighter between two
+# boxes that lie close. Nothing inside, nothing far away.
+#
 # ## 8.5  How badly a guess fits
 #
 # The **context loss** is the weighted 1-norm, $\lVert W\odot(G(z) - x)\rVert_1$: a sum, over rows, columns
@@ -214,10 +220,11 @@ order = np.argsort(fit)
 best, worst = candidates[order[:6]], candidates[order[-6:]]
 strips(photo=np.repeat(masked[3:4], 6, axis=0), best=best, worst=worst)
 print(f"context loss, best {fit[order[0]]:.0f}, worst {fit[order[-1]]:.0f}")
-# One photo against 128 painted ones. The best are dark and dull like the photo, the worst bright.
-# Only the boxes' rims are compared: elsewhere they may be anything.
 
 # %% [markdown]
+# One photo against 128 painted ones. The best are dark and dull like the photo, the worst bright.
+# Only the boxes' rims are compared: elsewhere they may be anything.
+#
 # ## 8.6  How little it looks like a photo
 #
 # $z$ may go where the generator never was, and paint nonsense with the right rim. The **prior loss**
@@ -234,10 +241,11 @@ for name, some in (("photos", truth), ("painted", candidates[:6]), ("noise", noi
     logits = model.discriminator(some, training=False)
     each = ops.convert_to_numpy(prior_loss(model.adversarial.persuade, logits))
     print(f"{name:8}", *(f"{value:6.2f}" for value in each))
-# A number for each. The lower, the more the judge takes it for a photo; real photos come lowest
-# as a rule, and what the generator paints comes next.
 
 # %% [markdown]
+# A number for each. The lower, the more the judge takes it for a photo; real photos come lowest
+# as a rule, and what the generator paints comes next.
+#
 # ## 8.7  Several starts, one answer
 #
 # The way down from a $z$ ends in the nearest valley, which need not be the deepest. So many $z$ are
@@ -262,10 +270,11 @@ for steps in (1, 60):
     for row in losses[:3]:
         print("   photo", *(f"{value:6.1f}" for value in row))
 strips(masked=masked, one_step=guesses[1], sixty_steps=guesses[60], truth=truth)
-# Sixty steps lower every restart's loss. The guess takes the photo's colours, around the boxes
-# first of all: away from them it may be anything, since nothing is asked of it there.
 
 # %% [markdown]
+# Sixty steps lower every restart's loss. The guess takes the photo's colours, around the boxes
+# first of all: away from them it may be anything, since nothing is asked of it there.
+#
 # ## 8.8  Blending at the border
 #
 # Paste a guess into a hole and its border shows: a step in brightness is seen at once, a slow
@@ -282,10 +291,11 @@ best = guesses[60]
 pasted = ops.convert_to_numpy(metrics.complete(masked, mask, best))
 blended = np.stack([blend(*one) for one in zip(best, masked, mask, strict=True)])
 strips(masked=masked, pasted=pasted, blended=blended)
-# Pasted, some boxes stand out as a whole: too bright, or of another colour. Blended, they begin
-# with the colour of their surroundings; what is inside, its grain too, is the generator's.
 
 # %% [markdown]
+# Pasted, some boxes stand out as a whole: too bright, or of another colour. Blended, they begin
+# with the colour of their surroundings; what is inside, its grain too, is the generator's.
+#
 # ## Break it
 #
 # Two measures of diversity. Both are 1 for photos in another order, or near it, and both sound right.
@@ -320,15 +330,16 @@ one_photo = np.stack([blend(*one) for one in zip(sameness, masked, mask, strict=
 strips(collapsed=one_photo, searched=blended, harmonic=harmonic, truth=truth)
 for name, completed in (("collapsed", one_photo), ("searched", blended), ("harmonic", harmonic)):
     print(f"{name:9}  RMSE in the boxes {rmse(completed):.3f}")
+
+# %% [markdown]
 # One photo fits no hole. The search is far better, and still behind the harmonic fill: blurred
 # photos are smooth, which is all that the harmonic fill believes in, and a generator of one minute
 # brings its grain along. Trained for longer, on sharp photos, it comes near: 0.2025 against 0.1972
 # (the table of the package's README).
-
-# %% [markdown]
-# **An open question.** Suppose a generator has not collapsed to one photo but to $k$, and paints each of
-# them as often. Its $k$ photos are as different as real ones. What does `diversity` say for $k$ = 2, for
-# $k$ = 10? Would you see it?
+#
+# **A question to think about.** Suppose a generator has not collapsed to one photo but to $k$, and
+# paints each of them as often. Its $k$ photos are as different as real ones. What does `diversity`
+# say for $k$ = 2, for $k$ = 10? Would you see it?
 #
 # <details><summary>Answer</summary>
 #
@@ -342,7 +353,7 @@ for name, completed in (("collapsed", one_photo), ("searched", blended), ("harmo
 # </details>
 
 # %% [markdown]
-# ## Read on
+# **Read on.**
 #
 # - Radford, Metz, Chintala: [Unsupervised Representation Learning with Deep Convolutional Generative
 #   Adversarial Networks](https://arxiv.org/abs/1511.06434), 2016. Figure 1 is 8.2.
