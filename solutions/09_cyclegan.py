@@ -1,18 +1,18 @@
 # %% [markdown]
 # # 09  CycleGAN: cycle, identity, pool
 #
-# **Goal**: train two generators without a single pair of photos, understand the four terms of
+# **Goal.** Train two generators without a single pair of photos, understand the four terms of
 # their loss, and see what such a training cannot know.
 #
-# **You need**: lessons 06 and 07: convolutions that halve and double, the PatchGAN, a GAN as
+# **You need.** Lessons 06 and 07: convolutions that halve and double, the PatchGAN, a GAN as
 # one `fit`.
 #
-# **Minutes**: 75
+# **Minutes.** 75
 #
-# **On a CPU**: all of it, in about one minute on two cores; the training takes most of it.
+# **On a CPU.** All of it, in about one minute on two cores; the training takes most of it.
 #
-# **Full size**: `FULL = True` in the first cell trains the paper's networks on 256×256 photos; a
-# GPU needs some hours for it.
+# **Full size.** `FULL = True` in the first cell trains the paper's networks on 256×256 photos; a
+# GPU is wanted for that.
 
 # %%
 import recon  # first: it keeps TensorFlow quiet
@@ -75,9 +75,10 @@ def strips(**rows):
 # %%
 masked = photos * (1 - masks)
 strips(domain_A=masked[:10], domain_B=photos[200:210])
-# Two heaps: no photo of the upper row is in the lower one.
 
 # %% [markdown]
+# Two heaps: no photo of the upper row is in the lower one.
+#
 # ## 9.1  Instance normalisation
 #
 # A batch of CycleGAN's is small, in the paper a single photo, and a generator should treat a photo
@@ -105,10 +106,11 @@ plots.show(
     batch_day=together[0] / 4 + 0.5,
     batch_dusk=together[1] / 4 + 0.5,
 )
-# Instance normalisation takes brightness and contrast away: day and dusk become the same.
-# Batch normalisation keeps the difference, and makes one depend on the other.
 
 # %% [markdown]
+# Instance normalisation takes brightness and contrast away: day and dusk become the same.
+# Batch normalisation keeps the difference, and makes one depend on the other.
+#
 # ## 9.2  A residual block
 #
 # pix2pix's U-Net hands fine detail past its bottleneck. CycleGAN's generator goes down to a quarter
@@ -129,9 +131,10 @@ for _ in range(6):
     zeros = ops.conv(zeros, blur, padding="same")
     mirror = ops.conv(ReflectionPadding()(mirror), blur, padding="valid")
 plots.show(grey=grey[0], six_with_zeros=zeros[0], six_with_mirror=mirror[0])
-# Six blurs of an even grey. Padded with zeros a frame grows inwards; mirrored, grey stays grey.
 
 # %% [markdown]
+# Six blurs of an even grey. Padded with zeros a frame grows inwards; mirrored, grey stays grey.
+#
 # ## 9.3  Unpaired batches
 #
 # Our photos do come in pairs, since we cut the boxes ourselves. To learn as if they did not, a batch
@@ -143,9 +146,10 @@ plots.show(grey=grey[0], six_with_zeros=zeros[0], six_with_mirror=mirror[0])
 # %%
 a, b = unpaired(masked[:10], photos[:10])
 strips(masked=a, complete=b)
-# Five and five of a batch of ten. No animal is in both rows.
 
 # %% [markdown]
+# Five and five of a batch of ten. No animal is in both rows.
+#
 # ## 9.4  There and back
 #
 # A judge of complete photos is content with any complete photo. What should keep the cat a cat? The
@@ -182,12 +186,14 @@ def negative(x):
 
 
 a, b = masked[:4], photos[4:8]
-print("cycle   ", float(cycle_loss(distance, a, b, 1 - a, 1 - b, negative, negative)))
-print("identity", float(identity_loss(distance, a, b, negative, negative)))
-# Two generators that turn every photo into its negative: the cycle is perfect, and only the
-# identity term objects.
+cycle = cycle_loss(distance, a, b, 1 - a, 1 - b, negative, negative)
+identity = identity_loss(distance, a, b, negative, negative)
+print(f"cycle    {float(cycle):.3f}\nidentity {float(identity):.3f}")
 
 # %% [markdown]
+# Two generators that turn every photo into its negative: the cycle is perfect, and only the
+# identity term objects.
+#
 # ## 9.6  A pool of the past
 #
 # Generator and judge can run in circles: the generator finds a trick, the judge learns it and forgets
@@ -214,14 +220,13 @@ for number in range(1, 11):
     place, heads = int(coin.integers(3)), bool(coin.integers(2))
     held, shown = exchange(held, number - 1, new, place, heads)
     inside = [int(n) for n in np.asarray(held)[:, 0, 0, 0]]
-    toss = "heads" if heads else "tails"
-    print(
-        f"new {number:2}  {toss}  place {place}  shown {int(np.asarray(shown)[0, 0, 0]):2}  pool {inside}"
-    )
-# A pool of three. Once it is full, heads shows a number that is older than the new one, and some
-# fakes stay for long.
+    toss, seen = "heads" if heads else "tails", int(np.asarray(shown)[0, 0, 0])
+    print(f"new {number:2}  {toss}  place {place}  shown {seen:2}  pool {inside}")
 
 # %% [markdown]
+# A pool of three. Once it is full, heads shows a number that is older than the new one, and some
+# fakes stay for long.
+#
 # ## 9.7  All together
 #
 # Four networks, two pools, one loss, one optimiser, one `fit`:
@@ -248,9 +253,10 @@ inputs = {"masked": masked, "mask": masks}
 history = model.fit(inputs, photos, batch_size=BATCH, epochs=EPOCHS, verbose=0).history
 for name in ("cycle", "identity", "persuade", "judge"):
     print(f"{name:9}", *(f"{value:.2f}" for value in history[name]))
-# Cycle and identity fall from epoch to epoch; persuade and judge hold each other in balance.
 
 # %% [markdown]
+# Cycle and identity fall from epoch to epoch; persuade and judge hold each other in balance.
+#
 # ## Break it
 #
 # Somebody has written a pool that cannot be told from a right one by looking at a training's first
@@ -286,9 +292,11 @@ hidden = use(model.to_masked, fresh)
 back = use(model.to_complete, hidden)
 strips(masked=cut[:8], guess=guess[:8], masked_again=again[:8])
 strips(complete=fresh[:8], hidden=hidden[:8], complete_again=back[:8])
-# Above: the guesses have no black boxes, and no faces either; below each, to_masked has cut
+
+# %% [markdown]
+# Above: the guesses have no black boxes, and no faces either; below each, `to_masked` has cut
 # boxes out of the guess, and nearly everywhere where they had been. Below: it cuts boxes into
-# complete photos too, wherever it likes, and to_complete closes them.
+# complete photos too, wherever it likes, and `to_complete` closes them.
 
 # %%
 completed = metrics.complete(cut, holes, guess)
@@ -302,19 +310,17 @@ def rmse(answer):
 
 
 dark = again.mean(-1, keepdims=True) < 0.15
-print(
-    f"RMSE in the boxes: CycleGAN {rmse(completed):.3f}, mean of the known pixels {rmse(flat):.3f}"
-)
-print(
-    f"black again: {dark[holes > 0].mean():.0%} of the boxes, {dark[holes == 0].mean():.0%} of the rest"
-)
-# CycleGAN does worse than one even colour: nothing in its loss asks for what had been there.
-# And to_masked finds the boxes in guesses that should hold no trace of them.
+inside, outside = dark[holes > 0].mean(), dark[holes == 0].mean()
+print(f"RMSE in the boxes: CycleGAN {rmse(completed):.3f}, mean colour {rmse(flat):.3f}")
+print(f"black again: {inside:.0%} of the boxes, {outside:.0%} of the rest")
 
 # %% [markdown]
-# **An open question.** The mask is no input of `to_masked`. It sees a completed photo, and yet it
-# cuts the boxes where they were. How does it know, who has taught whom, and what would happen with a
-# guess that is perfect?
+# CycleGAN does worse than one even colour: nothing in its loss asks for what had been there.
+# And `to_masked` finds the boxes in guesses that should hold no trace of them.
+#
+# **A question to think about.** The mask is no input of `to_masked`. It sees a completed photo, and
+# yet it cuts the boxes where they were. How does it know, who has taught whom, and what would
+# happen with a guess that is perfect?
 #
 # <details><summary>Answer</summary>
 #
@@ -329,7 +335,7 @@ print(
 # </details>
 
 # %% [markdown]
-# ## Read on
+# **Read on.**
 #
 # - Zhu, Park, Isola, Efros: [Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial
 #   Networks](https://arxiv.org/abs/1703.10593), 2017. Section 3 has the terms, section 4 the pool and
@@ -337,8 +343,8 @@ print(
 # - Shrivastava et al.: [Learning from Simulated and Unsupervised
 #   Images](https://arxiv.org/abs/1612.07828), 2017. Section 2.3 has the pool.
 # - Ulyanov, Vedaldi, Lempitsky: [Instance Normalization](https://arxiv.org/abs/1607.08022), 2016.
-# - Chu, Zhmoginov, Sandler: [CycleGAN, a Master of Steganography](https://arxiv.org/abs/1712.02950),
-#   2017.
+# - Chu, Zhmoginov, Sandler: [CycleGAN, a Master of
+#   Steganography](https://arxiv.org/abs/1712.02950), 2017.
 # - In the package this is `recon.models.cyclegan`: `CycleGAN` with `residual`, `unpaired`,
 #   `cycle_loss`, `identity_loss`, `PhotoPool` with `exchange`; `python -m recon.train --model cyclegan`
 #   trains it.
