@@ -61,7 +61,7 @@ axes.plot(guesses, squared, label="RMSE")
 axes.plot(guesses, absolute, "--", label="mean absolute error")
 axes.plot(0.5, 0.5, "ko")
 axes.set(xlabel="guess: black 0, white 1", ylabel="error", ylim=(0.4, 0.8))
-axes.legend(fontsize=8)
+axes.legend(fontsize=8, loc="upper center")
 plots.display(figure)
 
 # %% [markdown]
@@ -375,10 +375,8 @@ plots.display(figure)
 # the truth; the U-Net is half as sharp and has the lowest RMSE of all. Lessons 06 and 07 choose
 # otherwise: a second network judges whether the answer *looks* like a photo, and RMSE goes up.
 #
-# ## A question
-#
-# The U-Net trains longer, on millions of photos, with ten times the weights. Does its RMSE go to 0?
-# Does its blur go away?
+# **A question to think about.** The U-Net trains longer, on millions of photos, with ten times the
+# weights. Does its RMSE go to 0? Does its blur go away?
 #
 # <details><summary>Answer</summary>
 #
@@ -390,8 +388,9 @@ plots.display(figure)
 # its border nearly nothing.
 #
 # </details>
-#
-# ## Read on
+
+# %% [markdown]
+# **Read on.**
 #
 # - Ronneberger, Fischer, Brox, 2015, [U-Net](https://arxiv.org/abs/1505.04597).
 # - Briggs, Henson, McCormick, *A Multigrid Tutorial*, chapter 3: the coarse grid first.
