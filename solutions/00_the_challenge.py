@@ -8,7 +8,7 @@
 #
 # **Minutes.** 60
 #
-# **On a CPU.** All of it runs here at the challenge's own size, in about ten seconds.
+# **On a CPU.** All of it runs here at the challenge's own size, in less than half a minute.
 #
 # **Full size.** `FULL = True` takes 200 test photos, as many as the challenge has, instead of 6.
 

@@ -10,7 +10,7 @@
 #
 # **Minutes.** 75
 #
-# **On a CPU.** All of it, in about ten seconds.
+# **On a CPU.** All of it, in less than half a minute.
 #
 # **Full size.** `FULL = True` shows the photos at 256×256 instead of 128×128; nothing is trained.
 

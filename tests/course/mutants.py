@@ -28,7 +28,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-SECONDS = 3  # of processor time, for one mutant: some never end
+SECONDS = 2  # of processor time, for one mutant: some never end
 SURVIVORS = Path(__file__).parent / "survivors.toml"
 
 OPERATORS = {

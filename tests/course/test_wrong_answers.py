@@ -2,9 +2,14 @@
 
 pytest tests/course/test_wrong_answers.py -k 4.2        one exercise
 pytest tests/course/test_wrong_answers.py -k lesson_04  one lesson
+KERAS_BACKEND=jax pytest tests/course/test_wrong_answers.py  all of them on JAX
 """
 
+import functools
 import importlib.util
+import os
+import subprocess
+import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -13,10 +18,13 @@ import keras
 import pytest
 from bank import BANK, Entry
 
-from recon.course.exercise import LESSONS, Exercise, find, judge, of_lesson
+from recon.course.exercise import LESSONS, Exercise, Verdict, find, judge, of_lesson
 
 FOLDER = Path(__file__).parent / "wrong_answers"
 FEWEST = 4  # typical wrong answers per exercise
+OTHER = {"tensorflow": "jax", "jax": "tensorflow"}
+# JAX compiles each small operation of a check: in half the time, where the result may be slow.
+QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 
 
 def load(path: Path) -> None:
@@ -64,6 +72,12 @@ def on_this_backend(exercise: Exercise) -> None:
         pytest.skip("a function of tf.data: judged on TensorFlow only")
 
 
+@functools.cache  # two tests ask for it
+def verdict_of(entry: Entry) -> Verdict:
+    """What the check says of an answer of the bank."""
+    return judge(find(entry.id), entry.function)
+
+
 @pytest.mark.parametrize("number", LESSONS)
 def test_a_lessons_checks_load(number):
     of_lesson(number)
@@ -78,9 +92,8 @@ def test_wrong_answers_load(name):
 
 @pytest.mark.parametrize("entry", BANK, ids=entry_name)
 def test_an_answer_gets_its_verdict(entry):
-    exercise = find(entry.id)
-    on_this_backend(exercise)
-    verdict = judge(exercise, entry.function)
+    on_this_backend(find(entry.id))
+    verdict = verdict_of(entry)
     if entry.hint is None:
         assert verdict.state == "right", [*verdict.lines, verdict.hint]
     else:
@@ -94,6 +107,20 @@ def test_the_packages_own_function_is_right(exercise):
     on_this_backend(exercise)
     verdict = judge(exercise, exercise.reference)
     assert verdict.state == "right", [*verdict.lines, verdict.hint]
+
+
+def test_checks_run_on_the_other_backend():
+    other = OTHER.get(keras.backend.backend())
+    if other is None or importlib.util.find_spec(other) is None:
+        pytest.skip(f"no other backend than {keras.backend.backend()} is installed")
+    tests = f"{__file__}::{test_the_packages_own_function_is_right.__name__}"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", tests],
+        env={**os.environ, "KERAS_BACKEND": other, "XLA_FLAGS": QUICK},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=exercise_name)
@@ -120,7 +147,7 @@ def test_every_mistake_has_a_hint_of_its_own(exercise):
     on_this_backend(exercise)
     wrong = [e for e in BANK if e.id == exercise.id and e.hint is not None]
     right = [e for e in BANK if e.id == exercise.id and e.hint is None]
-    hints = Counter(judge(exercise, e.function).hint for e in wrong)
+    hints = Counter(verdict_of(e).hint for e in wrong)
     assert len(wrong) >= FEWEST, f"{len(wrong)} wrong answers, {FEWEST} are needed"
     assert right, "a different right answer is needed"
     assert not {hint for hint, count in hints.items() if count > 1}, "several mistakes, one hint"

@@ -244,8 +244,7 @@ def rmse(answer, expect):
     with expect.on_error(Exception, "`pairs` may be read only once, like a file."):
         value = answer(once)
     expect.close(value, pooled, "`pairs` may be read only once, like a file.")
-    with expect.on_error(OverflowError, "NumPy's sums carry on."):
-        expect.close(answer([(first[0], first[0])]), 0, "What is right everywhere scores 0.")
+    expect.close(answer([(first[0], first[0])]), 0, "What is right everywhere scores 0.")
 
 
 @exercise(
@@ -299,7 +298,6 @@ def minmax(answer, expect):
         level,
         wanted,
         "A constant channel becomes 0.",
-        mistakes=[(np.where(flat == 0.25, [0.25, 0, 0.25], 1), "A constant channel becomes 0.")],
     )
     narrow = np.full((2, 2, 3), 0.5)
     narrow[0, 0] += 1e-6

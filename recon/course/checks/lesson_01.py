@@ -125,17 +125,6 @@ def rasterise(answer, expect):
     )
 
 
-class Listening:
-    """A NumPy generator that is asked for nothing else than whole numbers, and notes how."""
-
-    def __init__(self, seed):
-        self.generator, self.asked = np.random.default_rng(seed), 0
-
-    def __getattr__(self, name):
-        self.asked += 1
-        return getattr(self.generator, name)
-
-
 @exercise(
     "1.3",
     boxes.draw,

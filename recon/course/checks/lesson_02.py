@@ -197,8 +197,8 @@ def augment(answer, expect):
     cut = compiled(answer, expect)
     views = [cut(tf.constant(photo), size, key).numpy() for key in keys_of(60)]
     expect.equal(
-        cut(tf.constant(photo), size, tf.constant([3, 0])).numpy(),
-        views[0],
+        np.stack([cut(tf.constant(photo), size, key).numpy() for key in keys_of(8)]),
+        np.stack(views[:8]),  # one may be the same by chance
         "The same key must give the same cut: take stateless functions, and give them the key.",
     )
     known = views_of(photo, size)
