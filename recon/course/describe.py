@@ -52,7 +52,7 @@ def value_text(value) -> str:
     elif hasattr(value, "layers") and hasattr(value, "name"):
         text = value.name  # a model
     else:
-        text = re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+        text = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
     text = " ".join(text.split())
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 

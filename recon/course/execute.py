@@ -237,7 +237,7 @@ def cleaned(value, paths: dict[str, str]):
     if isinstance(value, str):
         for path, short in paths.items():
             value = value.replace(path, short)
-        return re.sub(r" at 0x[0-9a-f]+", "", value)
+        return re.sub(r" at 0x[0-9a-fA-F]+", "", value)
     return value
 
 

@@ -248,4 +248,5 @@ def test_values_in_words():
     assert value_text(ops.ones((), "bfloat16")) == "1.0"
     assert value_text(keras.KerasTensor((None, 4))) == "float32 (None, 4)"
     assert value_text({"mask": np.zeros(2)}) == "{'mask': [0., 0.]}"
+    assert value_text(np.random.default_rng(0)) == "Generator(PCG64)"
     assert len(value_text("long " * 100)) == 100

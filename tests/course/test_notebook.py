@@ -159,7 +159,7 @@ def test_waiting_for_other_programs_is_nobodys_budget(course):
 
 def test_outputs_are_cleaned_and_pictures_are_left():
     output = {
-        "data": {"image/png": "/home/me/x at 0x12", "text/plain": "</home/me/x.png at 0x7f00>"},
+        "data": {"image/png": "/home/me/x at 0x12", "text/plain": "</home/me/x.png at 0x7F0a>"},
         "metadata": {},
     }
     cleaned = execute.cleaned(output, {"/home/me/": ""})
