@@ -257,8 +257,8 @@ plots.display(figure)
 # CycleGAN have all the detail one could wish for, at the wrong places: detail alone is no verdict
 # either. Which is best? By the challenge's score the U-Net. On a wall, probably pix2pix.
 #
-# **A question to think about.** A challenge wants completions that people like. What would you score
-# instead of RMSE, and how would a clever participant cheat your score?
+# **A question to think about.** A challenge wants completions that people like. What would you
+# score instead of RMSE, and how would a clever participant cheat your score?
 #
 # <details><summary>Answer</summary>
 #
@@ -272,7 +272,8 @@ plots.display(figure)
 # directions, and pictures.
 #
 # </details>
-#
+
+# %% [markdown]
 # **Read on.** These are `recon.metrics.detail`, `recon.metrics.bootstrap_ratio`,
 # `recon.restore.shrink` and `recon.submit.completed`; `recon.evaluate` and `recon.results` make
 # tables of them. Blau and Michaeli, [The Perception-Distortion
