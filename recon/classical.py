@@ -19,7 +19,15 @@ def paste(masked: np.ndarray, mask: np.ndarray, guess: np.ndarray) -> np.ndarray
 
 
 def mean(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Fill with the mean colour of the known pixels."""
+    """Fill with the mean colour of the known pixels.
+
+    Args:
+        masked: `(H, W, 3)` in [0, 1], with missing pixels black.
+        mask: `(H, W, 1)`, 1 = missing.
+
+    Returns:
+        the completed photo, float32 `(H, W, 3)`; one without any known pixel as it came.
+    """
     known = mask[..., 0] == 0
     if not known.any():
         return masked.astype("float32")
@@ -125,8 +133,15 @@ def harmonic(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
     Solved exactly by a sparse factorisation, once for all channels. The membrane has no bump of
     its own (maximum principle: every value lies between the smallest and the largest on the
     hole's border) and continues a linear ramp exactly, unless the hole touches the photo's edge,
-    across which it has no slope. A photo with no known pixel at all has no such solution and comes
-    back as it is.
+    across which it has no slope.
+
+    Args:
+        masked: `(H, W, 3)` in [0, 1], with missing pixels black.
+        mask: `(H, W, 1)`, 1 = missing.
+
+    Returns:
+        the completed photo, float32 `(H, W, 3)`; one without any known pixel has no such solution
+        and comes back as it is.
     """
     hole = mask[..., 0] > 0
     if not hole.any() or hole.all():

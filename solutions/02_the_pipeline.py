@@ -137,6 +137,9 @@ plots.show(whole=photos[3], masked=inputs["masked"], mask=inputs["mask"], target
 # Without the cut, a batch on the seam could hold one photo twice. With it, a photo is left out
 # each time, and each time another one. Shuffling beats drawing at random: of $n$ draws from $n$
 # photos, $1/e$ or 37 % never come.
+#
+# `keys.stateless_shuffle(values, key)` shuffles. Each shuffle wants a key of its own, and
+# `keys.stateless_fold_in(key, number)` makes one of a key for every number.
 
 # %% exercise 2.4 recon.data.pipeline.epoch_order
 

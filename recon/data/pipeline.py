@@ -48,7 +48,9 @@ def drawn(table: pd.DataFrame) -> bool:
 
 
 def draw_mask(size: int, key: tf.Tensor) -> tf.Tensor:
-    """Draw two boxes and paint them, as `boxes.draw` and `boxes.rasterise` do.
+    """Draw two boxes of side `boxes.side(size)` and paint them: every place is as likely.
+
+    That is what `boxes.draw` and `boxes.rasterise` do, here with operations of a graph.
 
     Args:
         size: height and width of the photo.
