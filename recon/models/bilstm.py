@@ -104,7 +104,14 @@ def both_ways(hidden: int):
 
 
 def read_rows(hidden: int):
-    """Read every row of a picture both ways: `(B, H, W, C)` -> `(B, H, W, 2·hidden)`."""
+    """Read every row of a picture both ways.
+
+    Args:
+        hidden: units of each of the two LSTMs; see `both_ways`.
+
+    Returns:
+        a function `x (B, H, W, C) -> (B, H, W, 2·hidden)`, which makes its layers when called.
+    """
 
     def block(x):
         _, height, width, channels = x.shape
@@ -116,7 +123,14 @@ def read_rows(hidden: int):
 
 
 def read_columns(hidden: int):
-    """Read every column of a picture both ways: `(B, H, W, C)` -> `(B, H, W, 2·hidden)`."""
+    """Read every column of a picture both ways.
+
+    Args:
+        hidden: units of each of the two LSTMs.
+
+    Returns:
+        a function `x (B, H, W, C) -> (B, H, W, 2·hidden)`, which makes its layers when called.
+    """
 
     def block(x):
         x = ops.transpose(x, (0, 2, 1, 3))  # (B, W, H, C)
