@@ -102,8 +102,8 @@ for channel in range(3):
     kernel[:, :, channel, channel] = 1 / 16  # each colour: the mean of 4×4 pixels
 block.set_weights([kernel, np.zeros(3, "float32")])
 small = block(2 * photos[3:4] - 1)[0]
-print(photos[3].shape, "->", tuple(small.shape))
 plots.show(photo=photos[3], weights_by_hand=(small + 1) / 2)
+print(photos[3].shape, "->", tuple(small.shape))
 
 # %% [markdown]
 # With weights set by hand the block is something known: it averages, and gives the photo at half
@@ -125,9 +125,8 @@ plots.show(photo=photos[3], weights_by_hand=(small + 1) / 2)
 
 # %%
 for depth in range(1, 9):
-    print(
-        f"{depth} halvings: side {256 >> depth:3}, one number sees {receptive_field([(4, 2)] * depth):3} pixels"
-    )
+    field = receptive_field([(4, 2)] * depth)
+    print(f"{depth} halvings: side {256 >> depth:3}, one number sees {field:3} pixels")
 
 # %% [markdown]
 # A box is 75 pixels wide. After four halvings a number sees 46: in the middle of a box it sees
@@ -278,9 +277,9 @@ for number in (2, 7):  # photos that neither has seen
 # blur of about the right colours: 64 numbers are what a whole photo has to pass through. A hole has
 # no skip: what is painted into it comes from below, and that is what the next lesson is about.
 #
-# **Question.** In `to_signed` a missing pixel is 0, and 0 is grey, a colour like any other. What
-# would go wrong if the mask were left out, so that only the three colour channels went in? And would
-# -1 be better or worse than 0 then?
+# **A question to think about.** In `to_signed` a missing pixel is 0, and 0 is grey, a colour like
+# any other. What would go wrong if the mask were left out, so that only the three colour channels
+# went in? And would -1 be better or worse than 0 then?
 #
 # <details><summary>Answer</summary>
 #
@@ -292,8 +291,9 @@ for number in (2, 7):  # photos that neither has seen
 # million.
 #
 # </details>
-#
-# ## Read on
+
+# %% [markdown]
+# **Read on.**
 #
 # - Isola, Zhu, Zhou and Efros, 2017, [Image-to-Image Translation with Conditional Adversarial
 #   Networks](https://arxiv.org/abs/1611.07004); the generator is in appendix 6.1.1.
