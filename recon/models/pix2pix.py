@@ -144,7 +144,8 @@ def measure(discriminator, adversarial, masked, mask, photo, guess, training=Tru
 
     Args:
         discriminator: model `[photo or completed, masked, mask] -> logits`.
-        adversarial: a `losses.AdversarialLoss`.
+        adversarial: a `losses.AdversarialLoss`; `discriminator(real, fake)` and
+            `generator(fake)` are its two losses, of scores.
         masked: `(B, H, W, 3)` in [0, 1].
         mask: `(B, H, W, 1)`, 1 = missing.
         photo: `(B, H, W, 3)` in [0, 1].

@@ -402,7 +402,7 @@ def summary(embedding: np.ndarray, tokens: np.ndarray) -> np.ndarray:
 
     Args:
         embedding: `(N, L, width)`.
-        tokens: `(N, L)`, of `tokens`: the last is always an end.
+        tokens: `(N, L)`, the row of every prompt: its last is always an end.
 
     Returns:
         `(N, width)`.
