@@ -206,7 +206,10 @@ for term in ("judge", "persuade", "l1"):
 
 # %%
 steps = {"epochs": 200, "batch_size": 1} if FULL else {"epochs": 4, "batch_size": 8}
-network = {"kind": "instance"} if FULL else {"filters": 16, "widest": 64, "judge_filters": 8}
+if FULL:
+    network = {"kind": "instance", "l1_weight": 100.0}
+else:  # a tenth of the weight: in a short training one sees sooner who pulls where
+    network = {"filters": 16, "widest": 64, "judge_filters": 8, "dropout": 0.0, "l1_weight": 10.0}
 inputs = {"masked": masked, "mask": masks}
 held_out = 16  # photos that no network learns from
 
@@ -220,8 +223,7 @@ def train(model):
 
 
 keras.utils.set_random_seed(0)
-# A tenth of the paper's 100: in a short training one sees sooner who pulls where.
-gan = Pix2Pix(size, dropout=0.0, l1_weight=10.0, **network)
+gan = Pix2Pix(size, **network)
 history, by_gan = train(gan)
 for name in ("judge", "persuade", "l1", "rmse"):
     print(name, *(f"{value:.3f}" for value in history[name]))
@@ -279,7 +281,7 @@ class Alone(Pix2Pix):
         return missing_l1(y, y_pred, x["mask"])
 
 
-alone = Alone(size, dropout=0.0, **network)
+alone = Alone(size, **network)
 alone.discriminator.trainable = False  # nothing reaches it: it has no part in this
 _, by_l1 = train(alone)
 
@@ -311,8 +313,9 @@ for name, completed in (
 # `python -m recon.train`, takes it further. Which of both is better is not a question that a score
 # can answer: lesson 12 comes back to it.
 #
-# **Question.** `judge` shows the discriminator `completed`, photos with the known pixels pasted
-# back, and not the raw guess. What would happen if it were shown the guess? It is one line less.
+# **A question to think about.** `judge` shows the discriminator `completed`, photos with the known
+# pixels pasted back, and not the raw guess. What would happen if it were shown the guess? It is one
+# line less.
 #
 # <details><summary>Answer</summary>
 #
@@ -323,8 +326,9 @@ for name, completed in (
 # then looks, seams included.
 #
 # </details>
-#
-# ## Read on
+
+# %% [markdown]
+# **Read on.**
 #
 # - Goodfellow et al., 2014, [Generative Adversarial Networks](https://arxiv.org/abs/1406.2661).
 # - Isola et al., 2017, [pix2pix](https://arxiv.org/abs/1611.07004): section 3.3 for the training,
