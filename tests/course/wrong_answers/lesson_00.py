@@ -1,7 +1,5 @@
 """Answers to lesson 00, the challenge."""
 
-# ruff: noqa: F811
-
 import math
 
 import numpy as np

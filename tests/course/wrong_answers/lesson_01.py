@@ -1,7 +1,5 @@
 """Answers to lesson 01, boxes and masks."""
 
-# ruff: noqa: F811
-
 import numpy as np
 from bank import accepted, refused
 from keras import ops

@@ -1,7 +1,5 @@
 """Lesson 04: the U-Net that minimises RMSE."""
 
-# ruff: noqa: F811 (every answer has the name of what it answers)
-
 import numpy as np
 from bank import accepted, refused
 from keras import layers, ops

@@ -1,7 +1,5 @@
 """Lesson 05: the bidirectional LSTM on pixels."""
 
-# ruff: noqa: F811 (every answer has the name of what it answers)
-
 import numpy as np
 from bank import accepted, refused
 from keras import layers, ops

@@ -1,7 +1,5 @@
 """What learners answer in lesson 06."""
 
-# ruff: noqa: F811 (every answer has the name of what it answers)
-
 import keras
 import numpy as np
 from bank import accepted, refused

@@ -1,7 +1,5 @@
 """What learners answer in lesson 07."""
 
-# ruff: noqa: F811 (every answer has the name of what it answers)
-
 import keras
 from bank import accepted, refused
 from keras import layers, ops

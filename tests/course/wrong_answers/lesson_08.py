@@ -1,7 +1,5 @@
 """Answers to lesson 08, DCGAN and the search for z."""
 
-# ruff: noqa: F811
-
 import math
 
 import keras

@@ -1,7 +1,5 @@
 """Answers to lesson 09, CycleGAN."""
 
-# ruff: noqa: F811
-
 import numpy as np
 from bank import accepted, refused
 from keras import layers, ops

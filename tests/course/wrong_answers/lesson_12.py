@@ -1,7 +1,5 @@
 """Answers to lesson 12, the verdict."""
 
-# ruff: noqa: F811
-
 import numpy as np
 from bank import accepted, refused
 from PIL import Image
