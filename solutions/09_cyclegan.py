@@ -119,7 +119,12 @@ plots.show(
 #
 # Two odd choices. There is no ReLU at the end of a block, or it could only ever add. And instead of
 # zeros the border is padded with the photo's mirror image: zeros are a dark frame, which convolutions
-# carry further inwards with every layer.
+# carry further inwards with every layer. The first of the two convolutions is given:
+
+# %% source recon.models.cyclegan.convolve
+
+# %% [markdown]
+# The second is its like, all but the ReLU.
 
 # %% exercise 9.2 recon.models.cyclegan.residual
 

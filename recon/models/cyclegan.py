@@ -82,7 +82,17 @@ def convolve(filters: int, width: int, stride: int = 1):
 
 
 def residual(filters: int):
-    """Two convolutions 3×3, added to what came in: the paper's Rk, `(B, H, W, filters)` again."""
+    """Two convolutions 3×3, added to what came in: the paper's Rk.
+
+    Each is reflected at the edges, has no bias and is followed by instance normalisation; a ReLU
+    comes after the first only, `convolve`.
+
+    Args:
+        filters: channels of what comes in, and of all in between.
+
+    Returns:
+        a function `x (B, H, W, filters) -> (B, H, W, filters)`, which makes its layers when called.
+    """
 
     def block(x):
         y = ReflectionPadding()(convolve(filters, 3)(x))
