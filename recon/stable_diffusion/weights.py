@@ -26,7 +26,6 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-import pooch
 from keras import layers, ops
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -96,6 +95,8 @@ VOCABULARY = Published(
 
 def cache() -> Path:
     """The folder where KerasCV's files are looked for: in RECON_CACHE, or the platform's cache."""
+    import pooch  # where tqdm is, it warns a notebook of a bar that nobody sees
+
     return Path(os.environ.get("RECON_CACHE") or pooch.os_cache("recon")) / "stable-diffusion"
 
 
@@ -117,6 +118,8 @@ def check(file: Published, path: Path) -> None:
     Raises:
         BadInput: it is another one.
     """
+    import pooch
+
     if pooch.file_hash(str(path), alg="sha256") != file.sha256:
         raise BadInput(
             f"{path}: {path.stat().st_size:,} bytes, not the published file of about {file.size}, "
