@@ -147,7 +147,7 @@ class Expect:
         if bad.any():
             first = tuple(int(i) for i in np.argwhere(bad)[0])
             self.fail(
-                f"{number_text(array[first])} at {place_text(first)}, "
+                f"{number_text(array[first])} at {place_text(first, array.shape)}, "
                 f"expected {low:g} to {high:g} everywhere",
                 hint,
             )
@@ -157,7 +157,8 @@ class Expect:
         array = as_array(value)
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-            self.fail(f"{array[first]} at {place_text(first)}, expected a number", hint)
+            where = place_text(first, array.shape)
+            self.fail(f"{array[first]} at {where}, expected a number", hint)
 
     def equal(self, value, expected, hint: str = "", mistakes: Mistakes = ()) -> None:
         """Exactly this value; for arrays, every element, and the shape."""
@@ -205,7 +206,8 @@ class Expect:
         if own.dtype.kind == "f" and np.isfinite(wanted).all():
             if not np.isfinite(own).all() and hint:
                 first = tuple(int(i) for i in np.argwhere(~np.isfinite(own))[0])
-                self.fail(f"{own[first]} at {place_text(first)}, expected a number", fitting())
+                where = place_text(first, own.shape)
+                self.fail(f"{own[first]} at {where}, expected a number", fitting())
             self.finite(own)
         bad = ~same(own, wanted)
         if not bad.any():
@@ -214,7 +216,8 @@ class Expect:
         came, wish = number_text(own[first]), number_text(wanted[first])
         if own.ndim == 0:
             self.fail(f"gave {came}, expected {wish}", fitting())
-        what = f"{int(bad.sum())} of {own.size} numbers differ, first at {place_text(first)}: "
+        where = place_text(first, own.shape)
+        what = f"{int(bad.sum())} of {own.size} numbers differ, first at {where}: "
         self.fail(f"{what}{came}, expected {wish}", fitting(), side_by_side(own, wanted))
 
     def catches(

@@ -174,6 +174,12 @@ def test_pictures_are_shown_side_by_side():
     assert not refusal(lambda e: e.close(own[:2], wanted[:2])).pictures
 
 
+def test_no_picture_has_no_channels():
+    said = np.zeros((2, 5, 8))  # photos, pixels of a row, units
+    wrong = refusal(lambda e: e.close(said, said + 1))
+    assert "first at index [0, 0, 0]" in wrong.lines[0]
+
+
 def test_sixteen_bits_loosen_what_is_close():
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
     try:
