@@ -293,8 +293,8 @@ for number in (0, 3, 7):
 def detail(completed):
     """How much neighbours differ, in the holes: 0 is a blur without any structure."""
     inside = masks[:held_out, :, 1:] * masks[:held_out, :, :-1]
-    steps = np.abs(np.diff(ops.convert_to_numpy(completed), axis=2))
-    return float((inside * steps).sum() / (3 * inside.sum()))
+    differences = np.abs(np.diff(ops.convert_to_numpy(completed), axis=2))
+    return float((inside * differences).sum() / (3 * inside.sum()))
 
 
 for name, completed in (
