@@ -174,7 +174,9 @@ plots.show(photo=large / 255, masked=large / 255 * (1 - hole), shrunk_plainly=pl
 # All that is left is the loop around it: read some photos, black out their boxes, let the method
 # complete them, hand them on one by one. Some at a time, because a network is quicker with a
 # batch, and because 200 photos at once need not fit into memory. A generator does both: `yield`
-# gives a photo away before the next part is read.
+# gives a photo away before the next part is read. `BATCH` is how many at a time,
+# `photos.read(path)` reads one, uint8 `(S, S, 3)`, and `restore.at_any_size(method)` is the method
+# for photos of any size, by way of 12.3.
 #
 # Two traps. The files of a test may hold anything in their boxes; what the method sees must not.
 # And what the method says must not be rounded to a file's 256 values.
