@@ -267,7 +267,8 @@ plots.display(figure)
 # what it does to a network that is trained on it.
 #
 # </details>
-#
+
+# %% [markdown]
 # **Read on.** These are `recon.data.challenge.parse_boxes`, `.cut`, `.rmse`, `.minmax` and
 # `.pixel_names`, and `recon.classical.mean`. `python -m recon.submit --help` writes a submission
 # with any method, `python -m recon.score --help` scores one. On why squares: Gneiting, [Making
