@@ -89,7 +89,7 @@ plots.show(photo=photo, mask=mask, masked=masked)
 # %% exercise 1.3 recon.boxes.draw
 
 # %%
-generator = np.random.default_rng(0)
+generator = np.random.default_rng(25)
 draws = [draw(generator, size) for _ in range(5)]
 plots.show(**{f"draw_{n}": photo * (1 - rasterise(two, size)) for n, two in enumerate(draws, 1)})
 
@@ -255,7 +255,8 @@ plots.display(figure)
 # boxes of 19 there are 46 places: 0.312 and 0.0009, as in the picture.
 #
 # </details>
-#
+
+# %% [markdown]
 # **Read on.** These are `recon.boxes.side`, `.rasterise`, `.draw`, `.scale` and `.coverage`, and
 # `recon.metrics.complete` and `.squared_error`; `recon.metrics.BoxRMSE` adds the two parts up as a
 # Keras metric. On masks that say 1 for *known*: Liu et al., [Image Inpainting for Irregular Holes
