@@ -69,7 +69,7 @@ class Expect:
         for kind, containing, hint in reversed(self.crashes):
             if isinstance(error, kind) and containing in str(error):
                 return Wrong(lines, hint)
-        return Wrong(lines, "Run the call above in a cell of its own, and look at the values.")
+        return Wrong(lines, "Call it in a cell of its own, with values like these, and look on.")
 
     def unusable(self, error: Exception) -> Wrong:
         """The refusal of an answer whose result the check stumbles over."""
