@@ -577,8 +577,10 @@ def endless(answer, expect):
     )
     spec = batches.element_spec
     expect.type(spec, tuple, "What example gives goes on as it is.")
-    expect.equal(
-        len(spec[1].shape), 1, "Batch it: `batch_size` examples become one batch, (B, ...)."
+    expect.true(
+        len(spec[1].shape) == 1,
+        f"a batch's target, a number per photo, has shape {spec[1].shape}, expected (2,)",
+        "Batch it: `batch_size` examples become one batch, (B, ...).",
     )
     expect.equal(
         tuple(spec[1].shape),

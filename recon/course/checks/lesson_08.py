@@ -140,6 +140,7 @@ def generator(answer, expect):
     flat = sorted([*bare, (256,), (256,)])
     thin = sorted([*bare, (4, 4, 3, 2)])
     thin.remove((4, 4, 3, 2))
+    expect.call = "generator(64, 2, 5), the shapes of its trainable weights, sorted"
     expect.equal(
         sorted(tuple(v.shape) for v in network.trainable_variables),
         expected,
@@ -172,11 +173,13 @@ def generator(answer, expect):
             ),
         ],
     )  # fmt: skip
+    expect.call = "len(generator(64, 2, 5).non_trainable_variables)"
     expect.equal(
         len(network.non_trainable_variables),
         8,
         "Normalise over the batch, here as in blocks.upsample: blocks.normalise().",
     )
+    expect.call = "generator(64, 2, 5)"
     for variable in network.trainable_variables:
         if len(variable.shape) > 1:
             expect.true(

@@ -137,11 +137,13 @@ def residual(answer, expect):
     )
     network = keras.Model(x, y)
     kernels = [layer for layer in network.layers if isinstance(layer, layers.Conv2D)]
+    expect.call = "residual(4), the shapes of its kernels"
     expect.equal(
         [tuple(layer.kernel.shape) for layer in kernels],
         [(3, 3, 4, 4)] * 2,
         "Two convolutions of 3×3, as many channels out as in.",
     )
+    expect.call = "residual(4), the shapes of its trainable weights, sorted"
     expect.equal(
         sorted(tuple(v.shape) for v in network.trainable_variables),
         [(3, 3, 4, 4)] * 2 + [(4,)] * 4,
@@ -157,11 +159,13 @@ def residual(answer, expect):
             ),
         ],
     )
+    expect.call = "residual(4), how many weights of it are not trained"
     expect.equal(
         len(network.non_trainable_variables),
         0,
         'Each photo by itself: blocks.normalise("instance"), here as in `convolve`.',
     )
+    expect.call = "residual(4)"
     rng = np.random.default_rng(0)
     for layer in kernels:
         expect.true(
