@@ -77,6 +77,6 @@ def place_text(index: tuple[int, ...], shape: tuple[int, ...]) -> str:
     """Where in an array of a shape: rows and columns by name where it is a matrix or a picture."""
     if len(index) == 2:
         return f"row {index[0]}, column {index[1]}"
-    if len(index) == 3 and shape[-1] in (1, 3, 4):
+    if len(index) == 3 and shape[-1] in (1, 3):
         return f"row {index[0]}, column {index[1]}, channel {index[2]}"
     return f"index {list(index)}" if index else "the number"
