@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 05  A bidirectional LSTM on pixels: one row, then rows and columns
+# # 05  Bidirectional LSTMs on pixels
 #
 # **Goal.** Build an LSTM from its equations, let it read a row of pixels from both ends, and then a
 # whole photo, row by row and column by column.

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 10  Stable Diffusion I: tokens, embeddings, latents, noise
+# # 10  Stable Diffusion I: words, latents, noise
 #
 # **Goal.** Everything that a latent diffusion model needs before it can denoise: a prompt that has
 # become vectors which know of each other, a photo that has become twelve times fewer numbers, and

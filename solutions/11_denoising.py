@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 11  Stable Diffusion II: denoising, guidance, DDIM, inpainting with prompts
+# # 11  Stable Diffusion II: denoising by prompt
 #
 # **Goal.** A hole in a photo, completed four ways: as a cat, a dog, an elephant, a tiger. You write
 # the whole way there: the question that the denoiser is trained on, a step towards its answer, the
