@@ -78,10 +78,10 @@ def test_the_minutes_suffice_for_the_exercises(lesson):
 def test_a_lesson_has_its_parts(lesson):
     assert lesson.cells[0].text.startswith("# ")
     assert re.search(rf"^## {int(lesson.number)}\.1\b", lesson.prose, re.M)
-    for part in ("## Break it", "## Look", "<details>", "</details>", "Read on"):
+    for part in ("## Break it", "## Look", "<details>", "</details>", "**Read on.**"):
         assert part in lesson.prose, part
     assert any(name.endswith(".svg") for name in lesson.pictures())
-    assert "https://" in lesson.prose.split("Read on")[1]
+    assert "https://" in lesson.prose.split("**Read on.**")[1]
 
 
 def test_every_figure_is_described(lesson):
