@@ -10,37 +10,21 @@ from hypothesis import strategies as st
 
 from recon import classical
 from recon.errors import BadInput
-from recon.stable_diffusion import inpaint, networks, text, weights
+from recon.stable_diffusion import inpaint, text, weights
 from recon.stable_diffusion.request import Request
 
-TINY = networks.Layout(
-    name="tiny",
-    vocabulary=64,
-    length=8,
-    text_width=32,
-    text_layers=1,
-    text_heads=2,
-    autoencoder=(32, 32),
-    autoencoder_blocks=1,
-    denoiser=(32,),
-    denoiser_blocks=1,
-    attention=(0,),
-    heads=2,
-    time_width=32,
-    latent_scale=1.0,
-)
 SIZE = 16
 
 
-def parts(channels=4):
+def parts(layout, channels=4):
     """Networks of random weights."""
     keras.utils.set_random_seed(0)
-    return inpaint.of(weights.Loaded(TINY, None, *weights.build(TINY, SIZE, channels)), SIZE)
+    return inpaint.of(weights.Loaded(layout, None, *weights.build(layout, SIZE, channels)), SIZE)
 
 
 @pytest.fixture(scope="module")
-def tiny():
-    return parts()
+def tiny(layout):
+    return parts(layout)
 
 
 def batch(count=2, seed=0):
@@ -153,8 +137,8 @@ def test_step_by_step_is_the_same_as_at_once(tiny):
     assert steps == [0, 1, 2]
 
 
-def test_networks_trained_to_inpaint_see_the_mask_and_the_photo():
-    nine = parts(channels=9)
+def test_networks_trained_to_inpaint_see_the_mask_and_the_photo(layout):
+    nine = parts(layout, channels=9)
     photo, mask = batch(1)
     request = Request(steps=2)
     completed = inpaint.inpaint(nine, photo * (1 - mask), mask, request)

@@ -9,43 +9,27 @@ import pytest
 from recon.stable_diffusion import kerascv, networks
 from recon.stable_diffusion.networks import STABLE_DIFFUSION
 
-TINY = networks.Layout(
-    name="tiny",
-    vocabulary=20,
-    length=4,
-    text_width=32,
-    text_layers=1,
-    text_heads=2,
-    autoencoder=(32, 64),
-    autoencoder_blocks=1,
-    denoiser=(32, 64),
-    denoiser_blocks=1,
-    attention=(1,),
-    heads=2,
-    time_width=8,
-)
-
 
 def numbers(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
 @pytest.fixture(scope="module")
-def encoder():
-    return networks.image_encoder(TINY, 8)
+def encoder(layout):
+    return networks.image_encoder(layout, 8)
 
 
 @pytest.fixture(scope="module")
-def denoiser():
-    return networks.denoiser(TINY, 8)
+def denoiser(layout):
+    return networks.denoiser(layout, 8)
 
 
 def prompt(ids):
     return {"tokens": np.array([ids], "int32"), "positions": np.arange(4, dtype="int32")[None]}
 
 
-def test_a_token_sees_only_those_before_it():
-    network = networks.text_encoder(TINY)
+def test_a_token_sees_only_those_before_it(layout):
+    network = networks.text_encoder(layout)
     one = network.predict_on_batch(prompt([1, 2, 3, 4]))
     other = network.predict_on_batch(prompt([1, 2, 9, 4]))
     assert one.shape == (1, 4, 32)
@@ -62,8 +46,8 @@ def test_the_latent_is_the_scaled_mean_of_the_moments(encoder):
     np.testing.assert_allclose(latent, 0.18215 * moments[..., :4], rtol=1e-5)
 
 
-def test_decoder_and_denoiser_give_what_they_say(denoiser):
-    decoder = networks.decoder(TINY, 8)
+def test_decoder_and_denoiser_give_what_they_say(layout, denoiser):
+    decoder = networks.decoder(layout, 8)
     assert decoder.predict_on_batch(numbers(2, 4, 4, 4)).shape == (2, 8, 8, 3)
     said = denoiser.predict_on_batch(denoiser_inputs())
     assert said.shape == (2, 4, 4, 4)
@@ -94,20 +78,20 @@ def test_the_denoiser_looks_at_time_and_prompt(denoiser, name):
     assert np.abs(one - other).max() > 1e-3
 
 
-def test_weights_come_back(denoiser, tmp_path):
+def test_weights_come_back(layout, denoiser, tmp_path):
     path = tmp_path / "a.weights.h5"
     denoiser.save_weights(path)
-    again = networks.denoiser(TINY, 8)
+    again = networks.denoiser(layout, 8)
     again.load_weights(path)
     inputs = denoiser_inputs()
     np.testing.assert_array_equal(again.predict_on_batch(inputs), denoiser.predict_on_batch(inputs))
 
 
 @pytest.mark.parametrize("size", [0, -8, 6, 12.5])
-def test_sizes_are_refused_not_rounded(size):
+def test_sizes_are_refused_not_rounded(layout, size):
     for build in (networks.decoder, networks.denoiser, networks.image_encoder):
         with pytest.raises(ValueError, match=f"size {size}: must be a multiple of 4"):
-            build(TINY, size)
+            build(layout, size)
 
 
 def test_stable_diffusions_sizes():
@@ -127,14 +111,14 @@ def test_stable_diffusions_sizes():
         ({"text_activation": "relu"}, "'relu': must be one of quick_gelu, gelu"),
     ],
 )
-def test_layouts_that_no_network_can_have(change, message):
+def test_layouts_that_no_network_can_have(layout, change, message):
     with pytest.raises(ValueError, match=message):
-        dataclasses.replace(TINY, **change)
+        dataclasses.replace(layout, **change)
 
 
-def test_precision_is_of_the_network_and_goes_no_further():
+def test_precision_is_of_the_network_and_goes_no_further(layout):
     with networks.precision("bfloat16"):
-        network = networks.text_encoder(TINY)
+        network = networks.text_encoder(layout)
     assert {weight.dtype for weight in network.weights} == {"bfloat16"}
     assert keras.config.dtype_policy().name == "float32"
 

@@ -11,27 +11,12 @@ from safetensors.numpy import save_file
 from recon.errors import BadInput
 from recon.stable_diffusion import networks, weights
 
-TINY = networks.Layout(
-    name="tiny",
-    vocabulary=20,
-    length=4,
-    text_width=32,
-    text_layers=1,
-    text_heads=2,
-    autoencoder=(32, 64),
-    autoencoder_blocks=1,
-    denoiser=(32, 64),
-    denoiser_blocks=1,
-    attention=(1,),
-    heads=2,
-    time_width=8,
-)
 SIZE = 8
 
 
 @pytest.fixture(scope="module")
-def model():
-    return weights.Loaded(TINY, None, *weights.build(TINY, SIZE, 4))
+def model(layout):
+    return weights.Loaded(layout, None, *weights.build(layout, SIZE, 4))
 
 
 def scramble(parts, seed=0):
@@ -213,7 +198,7 @@ def rewrite(path, change):
 def test_a_folder_of_diffusers_is_read_whole(model, tmp_path):
     scramble(parts_of(model))
     folder = write_folder(tmp_path, model)
-    loaded = weights.load(folder, SIZE, layout=TINY)
+    loaded = weights.load(folder, SIZE, layout=model.layout)
     assert_equal(loaded, model)
     assert loaded.vocabulary == folder / "tokenizer" / "merges.txt"
 
@@ -269,12 +254,12 @@ def test_position_numbers_are_passed_over(model, tmp_path):
     weights.fill(tmp_path / "text.safetensors", weights.places(model.text_encoder))
 
 
-def test_the_inpainting_model_has_nine_channels(tmp_path):
-    nine = networks.denoiser(TINY, SIZE, 9)
+def test_the_inpainting_model_has_nine_channels(layout, tmp_path):
+    nine = networks.denoiser(layout, SIZE, 9)
     path = tmp_path / "unet.safetensors"
     save_file(written([nine]), path)
     assert weights.input_channels(path) == 9
-    again = networks.denoiser(TINY, SIZE, weights.input_channels(path))
+    again = networks.denoiser(layout, SIZE, weights.input_channels(path))
     weights.fill(path, weights.places(again))
     for x, y in zip(nine.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(x, y)
@@ -337,7 +322,7 @@ def test_legacy_files_are_read(model, tmp_path):
     for file, part in zip(LEGACY, parts_of(model), strict=True):
         write_legacy(tmp_path / file.name, part)
     (tmp_path / weights.VOCABULARY.name).touch()
-    loaded = weights.load(tmp_path, SIZE, layout=TINY)
+    loaded = weights.load(tmp_path, SIZE, layout=model.layout)
     assert_equal(loaded, model)
 
 
@@ -398,7 +383,7 @@ def test_the_small_file_comes_back_in_half_precision(model, tmp_path):
     path = tmp_path / "small.safetensors"
     weights.save_small(path, model)
     loaded = weights.load_small(path, 16)  # at another size, the same weights
-    assert loaded.layout == TINY
+    assert loaded.layout == model.layout
     for one, other in zip(parts_of(model), parts_of(loaded), strict=True):
         for x, y in zip(one.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_array_equal(x.astype("float16").astype("float32"), y)
