@@ -88,13 +88,13 @@ for forget in (10, 1):  # sigmoid(10) is nearly 1, sigmoid(1) is 0.73
         memory.append(float(ops.convert_to_numpy(c)[0, 0]))
     memories.append(memory)
 
-figure = Figure((5, 2.2), layout="constrained")
+figure = Figure((7, 2.2), layout="constrained")
 axes = figure.subplots()
 axes.step(range(10), brightness, where="mid", color="grey", label="pixel")
 axes.plot(memories[0], ".-", label="memory, forget gate open")
 axes.plot(memories[1], ".--", label="forget gate at 0.73")
 axes.set(xlabel="pixel of the row")
-axes.legend(fontsize=8)
+axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 plots.display(figure)
 
 # %% [markdown]
@@ -341,11 +341,9 @@ for number in (0, 5, 14):
 # from the left and the right alone, and stripes lie across the holes. Both show the squares of 4×4
 # pixels that they think in, and both are soft for lesson 04's reason: they say means, too.
 #
-# ## A question
-#
-# The U-Net of lesson 04 and this network have heard of the whole photo both. On photos of 256×256
-# with 4×4 patches, how many steps must follow one another until a corner has heard of the opposite
-# one, in each? Which of the two would you rather run on a GPU?
+# **A question to think about.** The U-Net of lesson 04 and this network have heard of the whole
+# photo both. On photos of 256×256 with 4×4 patches, how many steps must follow one another until a
+# corner has heard of the opposite one, in each? Which of the two would you rather run on a GPU?
 #
 # <details><summary>Answer</summary>
 #
@@ -357,8 +355,9 @@ for number in (0, 5, 14):
 # recurrent networks.
 #
 # </details>
-#
-# ## Read on
+
+# %% [markdown]
+# **Read on.**
 #
 # - Hochreiter and Schmidhuber, 1997, [Long Short-Term
 #   Memory](https://doi.org/10.1162/neco.1997.9.8.1735); the forget gate: Gers, Schmidhuber, Cummins,

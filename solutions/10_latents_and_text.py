@@ -185,9 +185,8 @@ plots.display(figure)
 # %% exercise 10.6 recon.stable_diffusion.text.cosine
 
 # %%
-prompts = [
-    "a cat", "a drawing of a cat", "cats", "a tiger", "a dog", "an elephant", "a photo of elephants"
-]  # fmt: skip
+prompts = ("a cat", "a drawing of a cat", "cats", "a tiger", "a dog")
+prompts += ("an elephant", "a photo of elephants")
 ids = text.all_tokens(encoder, tokenizer, prompts)  # (N, L)
 vectors = summary(text.encode(encoder, ids), ids)  # (N, W)
 likeness = cosine(vectors, vectors)
@@ -195,9 +194,8 @@ figure = Figure((5.2, 3), layout="constrained")
 cell = figure.subplots()
 cell.imshow(likeness, cmap="Blues", vmin=likeness.min(), vmax=1)
 for i, j in np.ndindex(likeness.shape):
-    dark = likeness[i, j] > (1 + likeness.min()) / 2
-    cell.text(j, i, f"{likeness[i, j]:.2f}", ha="center", va="center", fontsize=7,
-              color="white" if dark else "black")  # fmt: skip
+    ink = "white" if likeness[i, j] > (1 + likeness.min()) / 2 else "black"
+    cell.text(j, i, f"{likeness[i, j]:.2f}", ha="center", va="center", fontsize=7, color=ink)
 cell.set_xticks(range(len(prompts)), range(1, len(prompts) + 1), fontsize=8)
 cell.set_yticks(range(len(prompts)), [f"{n} {p}" for n, p in enumerate(prompts, 1)], fontsize=8)
 plots.display(figure)
@@ -362,9 +360,10 @@ plots.display(figure)
 # compresses, it does not understand. What lies between a cat and a tiger, and what a photo may look
 # like at all, is the denoiser's knowledge.
 #
-# **Question.** At the last step there is half a percent of the signal's power left, so in training
-# the denoiser never sees pure noise. A run of the sampler starts from exactly that. What does the
-# network take for granted that is then not true, and what would you see in the pictures?
+# **A question to think about.** At the last step there is half a percent of the signal's power
+# left, so in training the denoiser never sees pure noise. A run of the sampler starts from exactly
+# that. What does the network take for granted that is then not true, and what would you see in the
+# pictures?
 #
 # <details><summary>Answer</summary>
 #
@@ -376,8 +375,9 @@ plots.display(figure)
 # (2023) rescale the schedule so that it ends at 0.
 #
 # </details>
-#
-# ## Read on
+
+# %% [markdown]
+# **Read on.**
 #
 # - Rombach et al., 2022, [High-Resolution Image Synthesis with Latent Diffusion
 #   Models](https://arxiv.org/abs/2112.10752)

@@ -199,9 +199,8 @@ show("asked for a cat, a dog, an elephant, a tiger", inpaint.decode(networks, la
 
 # %% exercise 11.6 recon.stable_diffusion.sampler.guided_noise
 
+
 # %%
-
-
 def denoiser_for(prompts, negative="", guidance=7.5):
     """What a run calls: takes latents and a step, says the guided noise."""
     context, nothing = embed(*prompts), embed(*[negative] * len(prompts))
@@ -319,9 +318,8 @@ for row in zip(*plan[1:], strict=True):
 
 # %% exercise 11.11 recon.stable_diffusion.sampler.slow_run
 
+
 # %%
-
-
 def complete(masked, mask, prompts, plan, guidance=7.5, seed=2):
     """Photos with their holes made as prompts say: (N, H, W, 3)."""
     filled = inpaint.fill(masked, mask)
@@ -416,9 +414,9 @@ plots.display(figure)
 # noise gives other animals: change `seed`. A model that was *trained* to inpaint sees the mask and
 # the surroundings as channels of its input, nine instead of four, and hears them better.
 #
-# **Question.** Score these sixteen by RMSE against the photos, and the harmonic fill will win, by a
-# good distance, even on the diagonal, where the right animal was asked for. Is the harmonic fill
-# then the better answer? And could one make a diffusion model win this score?
+# **A question to think about.** Score these sixteen by RMSE against the photos, and the harmonic
+# fill will win, by a good distance, even on the diagonal, where the right animal was asked for. Is
+# the harmonic fill then the better answer? And could one make a diffusion model win this score?
 #
 # <details><summary>Answer</summary>
 #
@@ -430,8 +428,9 @@ plots.display(figure)
 # one table.
 #
 # </details>
-#
-# ## Read on
+
+# %% [markdown]
+# **Read on.**
 #
 # - Song, Meng & Ermon, 2021, [Denoising Diffusion Implicit Models](https://arxiv.org/abs/2010.02502)
 # - Ho & Salimans, 2022, [Classifier-Free Diffusion Guidance](https://arxiv.org/abs/2207.12598)
