@@ -456,6 +456,12 @@ def prior_loss(answer, expect):
     same = "Some losses give (N, 1), some (N,): reshape to one axis. And use `persuade`, whichever."
     expect.shape(found, (3,), same)
     expect.close(found, -logits[:, 0], same)
+    compiled = (
+        "In a compiled search `logits` stands for numbers still to come: no len, no if, no loop "
+        "over its rows; keras.ops takes all of them at once."
+    )
+    with expect.on_error(Exception, compiled):
+        answer(bce, keras.KerasTensor((None, 1)))
 
 
 @exercise(

@@ -2,7 +2,7 @@
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from recon.course.broken import lesson_09 as broken
 from recon.course.describe import as_array
@@ -428,7 +428,10 @@ def kept(*numbers):
 )
 def exchange(answer, expect):
     def look(photos, count, place, older):
-        result = answer(photos, count, new, place, older)
+        numbers = (np.int32(count), new, np.int32(place), np.bool_(older))
+        tensors = [ops.convert_to_tensor(x) for x in (photos, *numbers)]  # as in a compiled step
+        with expect.on_error(Exception, "Integers and floats do not mix in a step: ops.cast."):
+            result = answer(*tensors)
         expect.type(result, tuple, "Two things come back: the pool's photos, and the one shown.")
         expect.equal(len(result), 2, "Two things come back: the pool's photos, and the one shown.")
         held, shown = result

@@ -419,10 +419,16 @@ def prior_loss(persuade, logits):
     return -logits[:, 0]
 
 
-@accepted("8.6", "one guess after the other")
+@refused("8.6", "one guess after the other", "no loop over its rows")
 def prior_loss(persuade, logits):
     rows = [logits[n : n + 1] for n in range(len(logits))]
     return ops.stack([persuade(ops.ones_like(row), row) for row in rows])
+
+
+@accepted("8.6", "a mean over all axes but the first")
+def prior_loss(persuade, logits):
+    losses = persuade.call(0 * logits + 1, logits)
+    return ops.mean(ops.reshape(losses, (-1, 1)), axis=1)
 
 
 # 8.7 best_of_restarts

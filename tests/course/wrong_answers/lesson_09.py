@@ -423,12 +423,20 @@ def exchange(photos, count, new, place, older):
     return drawn(photos, count, new, place, not older)
 
 
+@refused("9.6", "an integer times a float", "do not mix")
+def exchange(photos, count, new, place, older):
+    full = ops.cast(count >= photos.shape[0], "float32")
+    index = ops.cast(full * place + (1 - full) * count, "int32")
+    old = ops.take(photos, index, axis=0)
+    return put(photos, index, new), old
+
+
 @accepted("9.6", "masks instead of places")
 def exchange(photos, count, new, place, older):
     size = photos.shape[0]
     full = ops.cast(count >= size, "float32")
     swap = full * ops.cast(older, "float32")
-    where = full * place + (1 - full) * count
+    where = full * ops.cast(place, "float32") + (1 - full) * ops.cast(count, "float32")
     here = ops.cast(ops.arange(size) == ops.cast(where, "int32"), "float32")
     here = ops.reshape(here, (size, 1, 1, 1))
     old = ops.sum(here * photos, axis=0)
