@@ -423,14 +423,6 @@ def exchange(photos, count, new, place, older):
     return drawn(photos, count, new, place, not older)
 
 
-@refused("9.6", "an integer times a float", "do not mix")
-def exchange(photos, count, new, place, older):
-    full = ops.cast(count >= photos.shape[0], "float32")
-    index = ops.cast(full * place + (1 - full) * count, "int32")
-    old = ops.take(photos, index, axis=0)
-    return put(photos, index, new), old
-
-
 @accepted("9.6", "masks instead of places")
 def exchange(photos, count, new, place, older):
     size = photos.shape[0]
