@@ -346,6 +346,9 @@ def test_start_opens_the_first_lesson_with_something_to_do(say, mine, monkeypatc
             return self.returncode
 
     monkeypatch.setattr(subprocess, "Popen", Process)
+    monkeypatch.setattr(
+        course.importlib.util, "find_spec", lambda name: name
+    )  # JupyterLab is there
     write(mine / "97_numbers.ipynb", notebook("97", RIGHT))
     assert "JupyterLab opens 98_signs.ipynb; Ctrl-C here ends it" in say("start")
     assert calls == [(["-m", "jupyterlab", "98_signs.ipynb"], folder.Path("my_lessons"))]

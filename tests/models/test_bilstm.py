@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from backends import call_on_the_other_backend
 from keras import layers, ops
+from keras.src.saving import serialization_lib
 
 from recon import methods
 from recon.models import bilstm
@@ -281,6 +282,15 @@ def test_known_pixels_come_back_bit_for_bit(small):
     completed = methods.learned_method("small", model)(inputs["masked"], inputs["mask"])
     known = np.broadcast_to(inputs["mask"] == 0, photo.shape)
     np.testing.assert_array_equal(completed[known], photo[known])
+
+
+def test_layers_made_while_a_model_is_loaded_are_never_taken_for_each_other():
+    """Keras then knows objects by their address, which is used again once one is let go."""
+    with serialization_lib.ObjectSharingScope():
+        made = [bilstm.both_ways(2) for _ in range(100)]
+    assert all(not m.forward_layer.go_backwards and m.backward_layer.go_backwards for m in made)
+    ways = [layer for m in made for layer in (m.forward_layer, m.backward_layer)]
+    assert len(set(map(id, ways))) == 200
 
 
 def test_the_other_backend_says_the_same(small, tmp_path):
