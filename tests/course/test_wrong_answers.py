@@ -109,20 +109,6 @@ def test_the_packages_own_function_is_right(exercise):
     assert verdict.state == "right", [*verdict.lines, verdict.hint]
 
 
-def test_checks_run_on_the_other_backend():
-    other = OTHER.get(keras.backend.backend())
-    if other is None or importlib.util.find_spec(other) is None:
-        pytest.skip(f"no other backend than {keras.backend.backend()} is installed")
-    tests = f"{__file__}::{test_the_packages_own_function_is_right.__name__}"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", tests],
-        env={**os.environ, "KERAS_BACKEND": other, "XLA_FLAGS": QUICK},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-
-
 @pytest.mark.parametrize("exercise", EXERCISES, ids=exercise_name)
 def test_a_blank_is_to_do(exercise):
     on_this_backend(exercise)
@@ -151,3 +137,35 @@ def test_every_mistake_has_a_hint_of_its_own(exercise):
     assert len(wrong) >= FEWEST, f"{len(wrong)} wrong answers, {FEWEST} are needed"
     assert right, "a different right answer is needed"
     assert not {hint for hint, count in hints.items() if count > 1}, "several mistakes, one hint"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def elsewhere(request, tmp_path_factory):
+    """Every function's own check on the other backend: a process, beside the tests above it.
+
+    Gives the process and its output's file; None where its test was not asked for or cannot run.
+    """
+    other = OTHER.get(keras.backend.backend())
+    wanted = test_checks_run_on_the_other_backend.__name__
+    asked = any(item.name == wanted for item in request.session.items)
+    if not asked or other is None or importlib.util.find_spec(other) is None:
+        yield None
+        return
+    tests = f"{__file__}::{test_the_packages_own_function_is_right.__name__}"
+    output = tmp_path_factory.mktemp("elsewhere") / "output"
+    with open(output, "wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", tests],
+            env={**os.environ, "KERAS_BACKEND": other, "XLA_FLAGS": QUICK},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+        yield process, output
+        process.kill()
+
+
+def test_checks_run_on_the_other_backend(elsewhere):
+    if elsewhere is None:
+        pytest.skip(f"no other backend than {keras.backend.backend()} is installed")
+    process, output = elsewhere
+    assert process.wait() == 0, output.read_text()
