@@ -1,5 +1,6 @@
 """Pictures: photos side by side, a run's progress and its curves."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -109,8 +110,6 @@ def show(*, height: float = 1.7, **pictures: np.ndarray) -> None:
 
 def display(figure: Figure) -> None:
     """Show a figure in a notebook, whatever backend pyplot has; elsewhere, do nothing."""
-    import io
-
     from IPython import display as notebook
     from IPython import get_ipython
 

@@ -204,11 +204,7 @@ class Expect:
         if own.shape != wanted.shape:
             self.fail(f"shape {own.shape}, expected {wanted.shape}", fitting())
         if own.dtype.kind == "f" and np.isfinite(wanted).all():
-            if not np.isfinite(own).all() and hint:
-                first = tuple(int(i) for i in np.argwhere(~np.isfinite(own))[0])
-                where = place_text(first, own.shape)
-                self.fail(f"{own[first]} at {where}, expected a number", fitting())
-            self.finite(own)
+            self.finite(own, *filter(None, [fitting()]))
         bad = ~same(own, wanted)
         if not bad.any():
             return
