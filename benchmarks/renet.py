@@ -40,7 +40,7 @@ def keras_step(count: int):
     masked, mask, photo = (ops.convert_to_tensor(x) for x in photos(count))
     model = bilstm.BiLSTM(SIZE, HIDDEN, PATCH)
     jit = keras.backend.backend() == "jax"  # as recon.train on a CPU
-    model.compile(fitting.adam(1e-3, 0.9, 1.0, 0.0, 1), jit_compile=jit)
+    model.compile(fitting.optimizer("adam", 1e-3, 0.9, 1.0, 0.0, 1), jit_compile=jit)
 
     def step():
         return float(model.train_on_batch({"masked": masked, "mask": mask}, photo)[0])

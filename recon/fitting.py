@@ -39,21 +39,77 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         return {"start": self.start, "decay_from": self.decay_from, "steps": self.steps}
 
 
-def adam(
-    rate: float, beta_1: float, decay_from: float, ema: float, steps: int
-) -> keras.optimizers.Adam:
-    """Adam with β₂ = 0.999, a rate that may fall, and a moving average of the weights.
+def orthogonalise(matrix, steps: int = 4):
+    """Set all singular values of a matrix to about 1, by products of matrices alone.
+
+    Newton and Schulz's iteration with the coefficients of Jordan et al. (2024), which lift small
+    singular values fast and leave all between about 0.7 and 1.2.
 
     Args:
+        matrix: `(R, C)`, not zero.
+        steps: how often to iterate; after 4, singular values from 1 % of the largest on are there.
+
+    Returns:
+        `(R, C)`, in the type that came.
+    """
+    if matrix.shape[0] < matrix.shape[1]:
+        return ops.transpose(orthogonalise(ops.transpose(matrix), steps))
+    matrix = matrix / (ops.norm(matrix) + 1e-7)  # no singular value above 1
+    for _ in range(steps):
+        square = ops.matmul(ops.transpose(matrix), matrix)  # (C, C), the smaller one
+        polynomial = -4.7750 * square + 2.0315 * ops.matmul(square, square)
+        matrix = 3.4445 * matrix + ops.matmul(matrix, polynomial)
+    return matrix
+
+
+@keras.saving.register_keras_serializable("recon")
+class Muon(keras.optimizers.Adam):
+    """Adam, but wide kernels move by an orthogonal matrix: no direction is left behind.
+
+    The momentum of a kernel `(h, w, C, D)`, as a matrix `(h·w·C, D)`, is made orthogonal and scaled
+    to Adam's usual length (Jordan et al., 2024, https://kellerjordan.github.io/posts/muon; Liu et
+    al., 2025, https://arxiv.org/abs/2502.16982, equation 4), so that both take one learning rate.
+    Biases, scales, and the kernels where colours come in and go out are Adam's.
+
+    Keras has a Muon too: it leaves convolutions to Adam, and its private parts, which one would
+    have to replace, differ between versions.
+    """
+
+    LEAST = 64  # channels in and out from which a kernel is wide
+
+    def update_step(self, gradient, variable, learning_rate):
+        if len(variable.shape) != 4 or min(variable.shape[-2:]) < self.LEAST:
+            return super().update_step(gradient, variable, learning_rate)
+        mean = self._momentums[self._get_variable_index(variable)]
+        self.assign_add(mean, (1 - self.beta_1) * (gradient - mean))
+        ahead = self.beta_1 * mean + (1 - self.beta_1) * gradient  # Nesterov's
+        matrix = ops.reshape(ahead / (ops.norm(ahead) + 1e-12), (-1, variable.shape[-1]))
+        # Half the bits do: what is computed only has to be about orthogonal.
+        low = keras.mixed_precision.dtype_policy().compute_dtype == "bfloat16"
+        matrix = ops.cast(orthogonalise(ops.cast(matrix, "bfloat16") if low else matrix), "float32")
+        length = 0.2 * max(matrix.shape) ** 0.5  # root mean square 0.2 an entry, as Adam's steps
+        step = ops.cast(learning_rate, "float32") * length * matrix
+        self.assign_sub(variable, ops.reshape(step, variable.shape))
+
+
+def optimizer(
+    name: str, rate: float, beta_1: float, decay_from: float, ema: float, steps: int
+) -> keras.optimizers.Optimizer:
+    """Adam or Muon, with a rate that may fall and a moving average of the weights.
+
+    Args:
+        name: adam or muon.
         rate: learning rate at the start.
         beta_1: momentum of the gradient's mean; GANs take 0.5 (Radford et al., 2016, section 4).
         decay_from: part of the training after which it falls; 1 keeps it.
         ema: momentum of a moving average of the weights; 0 keeps none.
         steps: steps of the whole training.
     """
-    return keras.optimizers.Adam(
+    kind, beta_2 = {"adam": (keras.optimizers.Adam, 0.999), "muon": (Muon, 0.99)}[name]
+    return kind(
         rate if decay_from == 1 else LinearDecay(rate, decay_from, steps),
         beta_1=beta_1,
+        beta_2=beta_2,
         use_ema=ema > 0,
         ema_momentum=ema or 0.99,  # not used without use_ema, but Keras wants it below 1
     )

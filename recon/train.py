@@ -17,9 +17,11 @@ from recon.errors import BadInput
 
 SHOWN = 8  # validation photos in the picture after every epoch
 CACHE = 1 << 30  # bytes: photos that fit are decoded once and kept
+USUAL = {"boxes": 2, "optimizer": "adam"}  # unless a recipe says otherwise
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Objective = Literal["bce", "lsgan", "hinge"]
+Optimizer = Literal["adam", "muon"]
 
 
 @Parameter(name="*")
@@ -48,8 +50,14 @@ class Settings:
     batch_size: int | None = None
     """Photos a batch."""
 
+    boxes: int | None = None
+    """Boxes missing from a photo in training: more teach more a photo, and hide more of it."""
+
+    optimizer: Optimizer | None = None
+    """adam, or muon, which moves wide kernels by an orthogonal matrix."""
+
     learning_rate: float | None = None
-    """Adam's learning rate at the start."""
+    """Learning rate at the start."""
 
     beta_1: float | None = None
     """Adam's β₁, the momentum of the gradient's mean."""
@@ -81,7 +89,7 @@ def option(name: str) -> str:
 
 def check(settings: Settings) -> None:
     """Raise BadInput for numbers that cannot be meant."""
-    for name in ("epochs", "steps_per_epoch", "batch_size"):
+    for name in ("epochs", "steps_per_epoch", "batch_size", "boxes"):
         value = getattr(settings, name)
         if value is not None and value < 1:
             raise BadInput(f"{option(name)} {value}: must be 1 or more")
@@ -121,7 +129,7 @@ def resolve(stated: Settings) -> Settings:
         )
     if stated.start and not hasattr(module, "grow"):
         raise BadInput(f"--start {stated.start}: {model} does not grow from size to size")
-    defaults = {"precision": "auto", "seed": 0, **recipe}
+    defaults = {"precision": "auto", "seed": 0, **USUAL, **recipe}
     defaults |= {"model": model, "data": data, "size": size}
     left_open = {f.name for f in fields(stated) if getattr(stated, f.name) is None}
     settings = replace(stated, **{k: v for k, v in defaults.items() if k in left_open})
@@ -137,9 +145,9 @@ def resume_settings(stated: Settings, config: dict, out: Path) -> Settings:
     """
     kept = config["settings"]
     try:
-        # What an older version did not keep was as the recipe says.
+        # What an older version did not keep was as usual.
         recipe = models.find(kept["model"]).recipe(kept["size"])
-        had = Settings(**(recipe | kept))
+        had = Settings(**(recipe | USUAL | kept))
     except (TypeError, KeyError):  # a setting that this version does not know
         version = config.get("versions", {}).get("recon", "another version")
         raise BadInput(f"{out}: begun by recon {version}, which has other settings") from None
@@ -243,9 +251,10 @@ def compiled(settings: Settings, steps: int) -> keras.Model:
     build = models.find(settings.model).build
     model = build(settings.size, *([settings.objective] if settings.objective else []))
     rates = settings.learning_rate, settings.beta_1, settings.decay_from, settings.ema
+    optimizer = fitting.optimizer(settings.optimizer, *rates, steps)
     # XLA is slower than oneDNN on a CPU, and faster on everything else.
     jit = "auto" if has_gpu() else keras.backend.backend() == "jax"
-    model.compile(fitting.adam(*rates, steps), jit_compile=jit)
+    model.compile(optimizer, jit_compile=jit)
     return model
 
 
@@ -317,6 +326,7 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
                     done,
                     cache,
                     labels(splits["train"]),
+                    settings.boxes,
                 ),
                 steps_per_epoch=steps,
                 initial_epoch=done,

@@ -34,11 +34,11 @@ def test_a_schedule_survives_being_saved():
 
 
 def test_adam_is_the_papers():
-    optimizer = fitting.adam(2e-4, 0.5, 1, 0, 100)
+    optimizer = fitting.optimizer("adam", 2e-4, 0.5, 1, 0, 100)
     assert (optimizer.beta_1, optimizer.beta_2, optimizer.use_ema) == (0.5, 0.999, False)
     assert float(optimizer.learning_rate) == pytest.approx(2e-4)
-    assert fitting.adam(2e-4, 0.5, 1, 0.9, 100).ema_momentum == 0.9
-    decaying = fitting.adam(2e-4, 0.5, 0.5, 0, 100)
+    assert fitting.optimizer("adam", 2e-4, 0.5, 1, 0.9, 100).ema_momentum == 0.9
+    decaying = fitting.optimizer("adam", 2e-4, 0.5, 0.5, 0, 100)
     decaying.build([keras.Variable(np.zeros(2))])
     decaying.iterations.assign(75)
     assert float(decaying.learning_rate) == pytest.approx(1e-4)
@@ -46,7 +46,7 @@ def test_adam_is_the_papers():
 
 def one_weight(ema, wrap=lambda optimizer: optimizer):
     model = keras.Sequential([layers.Input((1,)), layers.Dense(1, use_bias=False)])
-    model.compile(wrap(fitting.adam(0.1, 0.5, 1, ema, 10)), "mse")
+    model.compile(wrap(fitting.optimizer("adam", 0.1, 0.5, 1, ema, 10)), "mse")
     return model
 
 

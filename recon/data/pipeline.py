@@ -47,23 +47,24 @@ def drawn(table: pd.DataFrame) -> bool:
     return table.path.str.startswith("safari:").any()
 
 
-def draw_mask(size: int, key: tf.Tensor) -> tf.Tensor:
-    """Draw two boxes of side `boxes.side(size)` and paint them: every place is as likely.
+def draw_mask(size: int, key: tf.Tensor, count: int = 2) -> tf.Tensor:
+    """Draw boxes of side `boxes.side(size)` and paint them: every place is as likely.
 
     That is what `boxes.draw` and `boxes.rasterise` do, here with operations of a graph.
 
     Args:
         size: height and width of the photo.
         key: int32 `(2,)`; the same key gives the same boxes.
+        count: how many boxes.
 
     Returns:
         float32 `(size, size, 1)`, 1 = missing.
     """
     length = boxes.side(size)
-    corners = tf.random.stateless_uniform((2, 2), key, 0, size - length + 1, tf.int32)
+    corners = tf.random.stateless_uniform((count, 2), key, 0, size - length + 1, tf.int32)
     place = tf.range(size)  # inside[b, axis, i]: pixel i of that axis lies in box b
     inside = (place >= corners[..., None]) & (place < corners[..., None] + length)
-    missing = inside[:, 0, :, None] & inside[:, 1, None, :]  # (2, size, size)
+    missing = inside[:, 0, :, None] & inside[:, 1, None, :]  # (count, size, size)
     return tf.cast(tf.reduce_any(missing, axis=0), "float32")[..., None]
 
 
@@ -141,7 +142,7 @@ def inputs_of(photo: tf.Tensor, mask: tf.Tensor, label: tf.Tensor | None) -> dic
 
 
 def training_example(
-    photo: tf.Tensor, size: int, key: tf.Tensor, label: tf.Tensor | None = None
+    photo: tf.Tensor, size: int, key: tf.Tensor, label: tf.Tensor | None = None, count: int = 2
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
     """Make an example of a photo: cut and mirror it, draw its boxes, take their pixels out.
 
@@ -152,6 +153,7 @@ def training_example(
         size: height and width of the result.
         key: int32 `(2,)`; the same key gives the same example.
         label: passed on to the model, where it is given.
+        count: how many boxes.
 
     Returns:
         what the model sees, and what it is to say: `({"masked": (size, size, 3), "mask": (size,
@@ -159,7 +161,7 @@ def training_example(
     """
     crop_key, box_key = tf.unstack(keys.stateless_split(key, 2))
     photo = tf.ensure_shape(augment(photo, size, crop_key), (size, size, 3))
-    return inputs_of(photo, draw_mask(size, box_key), label), photo
+    return inputs_of(photo, draw_mask(size, box_key, count), label), photo
 
 
 def epoch_plan(
@@ -218,6 +220,7 @@ def training(
     first_epoch: int = 0,
     cache: bool = False,
     labels: np.ndarray | None = None,
+    count: int = 2,
 ) -> tf.data.Dataset:
     """Batches without end for `fit(..., steps_per_epoch=steps)`, from `first_epoch` on.
 
@@ -234,6 +237,7 @@ def training(
         cache: keep all photos in memory, decoded and resized. The cache lies before the
             randomness, so that crops and boxes go on changing.
         labels: int32 `(N,)`, what each photo of the table shows, for a model that asks.
+        count: boxes missing from a photo.
 
     Returns:
         `({"masked": (B, S, S, 3), "mask": (B, S, S, 1)}, photo (B, S, S, 3))`, float32 in [0, 1];
@@ -257,7 +261,7 @@ def training(
 
     def example(index, key):
         label = None if labels is None else tf.constant(labels)[index]
-        return training_example(read(index), size, key, label)
+        return training_example(read(index), size, key, label, count)
 
     return endless(plan, example, batch_size, first_epoch)
 
