@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from benchmarks.renet import cpu_name
+from benchmarks import measure
 from recon import plots, runs
 from recon.boxes import Box, rasterise
 from recon.data import catalog, pipeline, safari
@@ -111,7 +111,7 @@ def main() -> None:
         "follows_the_prompt_for_another_animal": float(others.mean()),
         "of_each": {name: float(hit.mean()) for name, hit in hits.items()},
         "chance": 1 / len(safari.CLASSES),
-        "cpu": cpu_name(),
+        "cpu": measure.cpu_name(),
         "versions": runs.versions(),
     }
     print(json.dumps(result, indent=2))

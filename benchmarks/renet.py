@@ -6,15 +6,10 @@ The script sets the threads of both, and waiting threads sleep: OpenMP's would s
 against PyTorch. Needs PyTorch: `pip install -e ".[bench]"`.
 """
 
-import argparse
-import json
 import os
-import platform
-import statistics
-import time
-from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results" / "renet.json"
+from benchmarks import measure
+
 SIZE, HIDDEN, PATCH = 256, 64, 4
 BATCHES = (1, 4)
 
@@ -90,76 +85,41 @@ def torch_step(count: int):
     return step, sum(weights.numel() for weights in network.parameters())
 
 
-def alternate(functions: dict, repeats: int) -> dict[str, list[float]]:
-    """CPU-seconds of every call: two of each to warm up, then in turn."""
-    for function in functions.values():
-        function(), function()
-    seconds = {name: [] for name in functions}
-    for _ in range(repeats):
-        for name, function in functions.items():
-            start = time.process_time()
-            function()
-            seconds[name].append(time.process_time() - start)
-    return seconds
-
-
-def cpu_name() -> str:
-    """The processor's name, as Linux calls it."""
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text().splitlines() if cpu.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def measure(threads: int, repeats: int) -> dict:
+def compare(threads: int, repeats: int) -> dict:
     """Compare at every batch size, and say what ran."""
     import torch
-
-    from recon import runs
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     result = {"size": SIZE, "hidden": HIDDEN, "patch": PATCH, "steps": []}
     for count in BATCHES:
         (ours, weights), (theirs, their_weights) = keras_step(count), torch_step(count)
-        seconds = alternate({"recon": ours, "torch": theirs}, repeats)
-        median = {name: statistics.median(values) for name, values in seconds.items()}
+        taken = measure.alternate({"recon": ours, "torch": theirs}, repeats)
+        cpu = {name: measure.median(pairs)[1] for name, pairs in taken.items()}
         row = {
             "batch": count,
             "weights": weights,
             "torch_weights": their_weights,  # cuDNN's layout: each LSTM has a second bias
-            "cpu_seconds": median["recon"],
-            "torch_cpu_seconds": median["torch"],
-            "ratio": median["recon"] / median["torch"],
+            "cpu_seconds": cpu["recon"],
+            "torch_cpu_seconds": cpu["torch"],
+            "ratio": cpu["recon"] / cpu["torch"],
         }
         result["steps"].append(row)
         print(
-            f"{SIZE}×{SIZE}, batch {count}, {threads} threads: recon {median['recon']:.3f}, "
-            f"PyTorch {median['torch']:.3f} CPU-seconds a step, ratio {row['ratio']:.2f}",
+            f"{SIZE}×{SIZE}, batch {count}, {threads} threads: recon {cpu['recon']:.3f}, "
+            f"PyTorch {cpu['torch']:.3f} CPU-seconds a step, ratio {row['ratio']:.2f}",
             flush=True,
         )
-    versions = {**runs.versions(), "torch": torch.__version__}
-    return result | {
-        "repeats": repeats,
-        "threads": threads,
-        "cpu": cpu_name(),
-        "versions": versions,
-    }
+    return result | {"repeats": repeats, "threads": threads} | measure.machine("torch")
 
 
 def main() -> None:
-    """Set the threads before either library starts; measure; keep the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Set the threads before either library starts; compare; keep the figures."""
+    parser = measure.parser(__doc__, repeats=15)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ[name] = str(options.threads)
-    os.environ["OMP_WAIT_POLICY"] = "passive"
-    result = measure(options.threads, options.repeats)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=2) + "\n")
+    measure.threads(options.threads)
+    measure.write("renet", compare(options.threads, options.repeats), options.out)
 
 
 if __name__ == "__main__":

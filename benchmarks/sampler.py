@@ -8,18 +8,10 @@ blocks as KerasCV has them ("kerascv"), and with recon's faster normalisation of
 Keras decides how to compile all: TensorFlow on a CPU without XLA, everything else with.
 """
 
-import argparse
-import json
 import math
-import os
-import statistics
-import time
-from collections.abc import Callable
-from pathlib import Path
 
-from benchmarks.renet import cpu_name
+from benchmarks import measure
 
-RESULTS = Path(__file__).parent / "results" / "sampler.json"
 SIZE, GUIDANCE = 64, 7.5
 BATCHES = (1, 4)
 
@@ -78,19 +70,6 @@ def with_keras_normalisation(denoiser):
     return denoiser
 
 
-def alternate(functions: dict[str, Callable], repeats: int) -> dict[str, list[tuple]]:
-    """Seconds and CPU-seconds of every call: one of each to compile, then in turn."""
-    for function in functions.values():
-        function()
-    taken = {name: [] for name in functions}
-    for _ in range(repeats):
-        for name, function in functions.items():
-            start = time.perf_counter(), time.process_time()
-            function()
-            taken[name].append((time.perf_counter() - start[0], time.process_time() - start[1]))
-    return taken
-
-
 def compare(denoiser, theirs, plan, count: int, repeats: int) -> dict:
     """All ways at one batch size: medians of the seconds for one photo."""
     import numpy as np
@@ -104,10 +83,10 @@ def compare(denoiser, theirs, plan, count: int, repeats: int) -> dict:
         "loop": lambda: kerascv_run(denoiser, plan, width, given),
         "kerascv": lambda: kerascv_run(theirs, plan, width, given),
     }
-    taken = alternate(functions, repeats)
+    taken = measure.alternate(functions, repeats, warm=1)
     row = {"batch": count}
     for name, pairs in taken.items():
-        seconds, cpu = (statistics.median(column) / count for column in zip(*pairs, strict=True))
+        seconds, cpu = (value / count for value in measure.median(pairs))
         row |= {f"{name}_seconds": seconds, f"{name}_cpu_seconds": cpu}
     for name in ("loop", "kerascv"):
         row[f"faster_than_{name}"] = row[f"{name}_seconds"] / row["recon_seconds"]
@@ -119,11 +98,10 @@ def compare(denoiser, theirs, plan, count: int, repeats: int) -> dict:
     return row
 
 
-def measure(steps: int, repeats: int) -> dict:
+def compare_batches(steps: int, repeats: int) -> dict:
     """Compare at every batch size, and say what ran."""
     import keras
 
-    from recon import runs
     from recon.stable_diffusion import networks, schedulers
 
     keras.utils.set_random_seed(0)
@@ -144,25 +122,15 @@ def measure(steps: int, repeats: int) -> dict:
             f"{row['largest_difference']:.1e} at most",
             flush=True,
         )
-    return result | {
-        "repeats": repeats,
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "cpu": cpu_name(),
-        "versions": runs.versions(),
-    }
+    return result | {"repeats": repeats} | measure.machine()
 
 
 def main() -> None:
-    """Measure; keep the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Compare; keep the figures."""
+    parser = measure.parser(__doc__, repeats=7)
     parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    result = measure(options.steps, options.repeats)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=2) + "\n")
+    measure.write("sampler", compare_batches(options.steps, options.repeats), options.out)
 
 
 if __name__ == "__main__":
