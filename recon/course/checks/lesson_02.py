@@ -60,13 +60,13 @@ def corners_in(mask: np.ndarray, side: int) -> tuple | None:
     difficulty=2,
     tensorflow=True,
     hints=(
-        "Draw the four numbers of both corners at once: tf.random.stateless_uniform((2, 2), key, "
+        "Draw row and column of all corners at once: tf.random.stateless_uniform((count, 2), key, "
         "0, …, tf.int32). The upper bound is not drawn; how large may a corner be?",
         "There is no mask[a:b] = 1 in a graph. Ask of every row whether it lies in the box, of "
         "every column too, and combine the two by broadcasting: rows[:, None] & columns[None].",
         "inside = (tf.range(size) >= corners[..., None]) & (tf.range(size) < corners[..., None] + "
-        "length) is (2 boxes, 2 axes, size); a pixel is missing where box 0 or box 1 has its row "
-        "and its column.",
+        "length) is (count, 2 axes, size); a pixel is missing where any box has its row and its "
+        "column.",
     ),
 )
 def draw_mask(answer, expect):
@@ -98,6 +98,21 @@ def draw_mask(answer, expect):
         f"on a photo of 16×16 pixels the mask has {large.sum():g} missing pixels, "
         "not two boxes of 5×5",
         "A box's side goes with the photo's: boxes.side(size), 75 of 256.",
+    )
+    answer(size, tf.constant([3, 0]), 1)
+    for count in (1, 3):
+        many = [draw(size, key, count).numpy() for key in keys_of(32)]
+        look_at_count(many, side, count, expect)
+
+
+def look_at_count(masks, side, count, expect):
+    """Of many masks, some have boxes that do not overlap: those tell how many boxes there are."""
+    most = max(mask.sum() for mask in masks)
+    what = f"with count={count}, a mask has {most:g} missing pixels, expected {count * side**2} "
+    expect.true(
+        most == count * side**2,
+        what + f"({count} of {side}×{side})",
+        "Not always two boxes: as many as `count` says.",
     )
 
 
@@ -355,6 +370,9 @@ def training_example(answer, expect):
     inputs = answer(tf.constant(photo), size, tf.constant([3, 0]), 7)[0]
     expect.true("label" in inputs, "the label is lost", "Pass the label on, to inputs_of.")
     expect.equal(inputs["label"], 7, "The label goes through as it is.")
+    answer(tf.constant(photo), size, tf.constant([3, 0]), None, 3)
+    masks = [make(tf.constant(photo), size, k, None, 3)[0]["mask"].numpy() for k in keys_of(32)]
+    look_at_count(masks, 2, 3, expect)
 
 
 @exercise(

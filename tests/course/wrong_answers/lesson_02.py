@@ -135,11 +135,17 @@ def with_numpy(size, key):
     )
 
 
+@refused("2.1", "always two boxes", "as many as `count` says")
+def always_two(size, key, count=2):
+    side, corners = corners_of(size, key)
+    return any_box(paint(corners, side, size))
+
+
 @accepted("2.1", "by splitting the key, box by box")
-def box_by_box(size, key):
+def box_by_box(size, key, count=2):
     side = boxes.side(size)
     mask = tf.zeros((size, size))
-    for box_key in tf.unstack(keys.stateless_split(key, 2)):
+    for box_key in tf.unstack(keys.stateless_split(key, count)):
         row_key, column_key = tf.unstack(keys.stateless_split(box_key, 2))
         row = tf.random.stateless_uniform((), row_key, 0, size - side + 1, tf.int32)
         column = tf.random.stateless_uniform((), column_key, 0, size - side + 1, tf.int32)
@@ -337,11 +343,17 @@ def label_lost(photo, size, key, label=None):
     return inputs_of(cut, mask, None), cut
 
 
+@refused("2.3", "always two boxes", "as many as `count` says")
+def count_lost(photo, size, key, label=None, count=2):
+    cut, mask = parts(photo, size, key)
+    return inputs_of(cut, mask, label), cut
+
+
 @accepted("2.3", "by folding numbers into the key, and its own dictionary")
-def folded(photo, size, key, label=None):
+def folded(photo, size, key, label=None, count=2):
     cut = augment(photo, size, keys.stateless_fold_in(key, 1))
     cut = tf.reshape(cut, (size, size, 3))
-    mask = draw_mask(size, keys.stateless_fold_in(key, 2))
+    mask = draw_mask(size, keys.stateless_fold_in(key, 2), count)
     inputs = {"mask": mask, "masked": tf.where(mask > 0, 0.0, cut)}
     if label is not None:
         inputs["label"] = label
