@@ -8,9 +8,12 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from scipy import sparse
+from scipy import linalg, ndimage, sparse
 from scipy.sparse.linalg import splu
 from skimage.restoration import inpaint_biharmonic
+
+from recon import rectangles
+from recon.rectangles import Rectangle
 
 
 def paste(masked: np.ndarray, mask: np.ndarray, guess: np.ndarray) -> np.ndarray:
@@ -127,13 +130,10 @@ def laplace_system(masked: np.ndarray, hole: np.ndarray) -> tuple[sparse.csc_arr
     return sparse.csc_array(matrix), known_sum
 
 
-def harmonic(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Fill with the solution of Laplace's equation: the smoothest membrane over the hole.
+def sparse_harmonic(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Fill a hole of any shape with the solution of Laplace's equation.
 
-    Solved exactly by a sparse factorisation, once for all channels. The membrane has no bump of
-    its own (maximum principle: every value lies between the smallest and the largest on the
-    hole's border) and continues a linear ramp exactly, unless the hole touches the photo's edge,
-    across which it has no slope.
+    Solved exactly by a sparse factorisation, once for all channels.
 
     Args:
         masked: `(H, W, 3)` in [0, 1], with missing pixels black.
@@ -151,6 +151,69 @@ def harmonic(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
     # The matrix is symmetric: the ordering for A + Aᵀ leaves less fill-in than the default.
     guess[hole] = splu(matrix, permc_spec="MMD_AT_PLUS_A").solve(known_sum)
     return paste(masked, mask, guess)
+
+
+def fill_rectangles(photo: np.ndarray, hole: np.ndarray, seam: np.ndarray) -> None:
+    """Solve Laplace's equation in a hole that seams part into rectangles, in place.
+
+    With the seams at 0 every rectangle is solved by itself. That gives what it adds to the seams'
+    equations; with its answers to them they are a small system for the seams alone. And with the
+    seams known every rectangle is solved for good.
+
+    Args:
+        photo: float64 `(H, W, C)`.
+        hole: bool `(H, W)`, with a known pixel beside it.
+        seam: bool `(H, W)`, those pixels of the hole (`recon.rectangles.seams`).
+    """
+    parts = [Rectangle.on(hole.shape, box) for box in rectangles.cut(hole & ~seam)]
+    photo[seam] = 0
+    for part in parts:
+        part.fill(photo)
+    if not seam.any():
+        return
+    matrix, known_sum = laplace_system(photo, seam)
+    matrix = matrix.toarray()
+    number = np.full((hole.shape[0] + 2, hole.shape[1]), -1)
+    number[1:-1][seam] = np.arange(len(matrix))
+    for part in parts:
+        part.eliminate(matrix, number)
+    photo[seam] = linalg.solve(matrix, known_sum, assume_a="pos")
+    for part in parts:
+        part.fill(photo)
+
+
+def harmonic(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Fill with the solution of Laplace's equation: the smoothest membrane over the hole.
+
+    Solved exactly. The membrane has no bump of its own (maximum principle: every value lies
+    between the smallest and the largest on the hole's border) and continues a linear ramp exactly,
+    unless the hole touches the photo's edge, across which it has no slope.
+
+    Each connected part of the hole is solved by itself: by `fill_rectangles` where it is a
+    rectangle, or a few that overlap or touch; all parts of another shape by `sparse_harmonic`.
+
+    Args:
+        masked: `(H, W, 3)` in [0, 1], with missing pixels black.
+        mask: `(H, W, 1)`, 1 = missing.
+
+    Returns:
+        the completed photo, float32 `(H, W, 3)`; one without any known pixel has no such solution
+        and comes back as it is.
+    """
+    hole, completed = mask[..., 0] > 0, masked.astype("float32")
+    if hole.all():
+        return completed
+    parts, _ = ndimage.label(hole)  # by four neighbours, as the equation has them
+    for number, extent in enumerate(ndimage.find_objects(parts), 1):
+        place = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in extent)  # and border
+        part = parts[place] == number
+        seam = rectangles.seams(part)
+        if seam is not None:
+            view = masked[place].astype("float64")
+            fill_rectangles(view, part, seam)
+            np.copyto(completed[place], view, where=part[..., None])
+            hole[place][part] = False
+    return sparse_harmonic(completed, hole[..., None])
 
 
 def telea(masked: np.ndarray, mask: np.ndarray, radius: float = 3) -> np.ndarray:
