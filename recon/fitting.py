@@ -54,7 +54,8 @@ def orthogonalise(matrix, steps: int = 4):
     """
     if matrix.shape[0] < matrix.shape[1]:
         return ops.transpose(orthogonalise(ops.transpose(matrix), steps))
-    matrix = matrix / (ops.norm(matrix) + 1e-7)  # no singular value above 1
+    length = ops.norm(ops.cast(matrix, "float32"))  # a sum of many, too many for 16 bits
+    matrix = matrix / ops.cast(length + 1e-12, matrix.dtype)  # no singular value above 1
     for _ in range(steps):
         square = ops.matmul(ops.transpose(matrix), matrix)  # (C, C), the smaller one
         polynomial = -4.7750 * square + 2.0315 * ops.matmul(square, square)
@@ -83,7 +84,7 @@ class Muon(keras.optimizers.Adam):
         mean = self._momentums[self._get_variable_index(variable)]
         self.assign_add(mean, (1 - self.beta_1) * (gradient - mean))
         ahead = self.beta_1 * mean + (1 - self.beta_1) * gradient  # Nesterov's
-        matrix = ops.reshape(ahead / (ops.norm(ahead) + 1e-12), (-1, variable.shape[-1]))
+        matrix = ops.reshape(ahead, (-1, variable.shape[-1]))
         # Half the bits do: what is computed only has to be about orthogonal.
         low = keras.mixed_precision.dtype_policy().compute_dtype == "bfloat16"
         matrix = ops.cast(orthogonalise(ops.cast(matrix, "bfloat16") if low else matrix), "float32")

@@ -44,6 +44,43 @@ def test_adam_is_the_papers():
     assert float(decaying.learning_rate) == pytest.approx(1e-4)
 
 
+@pytest.mark.parametrize("shape", [(40, 9), (9, 40), (16, 16)])
+def test_orthogonalised_singular_values_are_about_one_and_keep_their_directions(shape):
+    left, values, right = np.linalg.svd(np.random.default_rng(0).normal(size=shape), False)
+    matrix = (left * np.geomspace(1, 0.02, len(values))) @ right
+    found = ops.convert_to_numpy(fitting.orthogonalise(ops.convert_to_tensor(matrix, "float32")))
+    inside = left.T @ found @ right.T  # diagonal, if the directions are what they were
+    assert np.abs(inside - np.diag(np.diag(inside))).max() < 1e-4
+    assert 0.5 < np.diag(inside).min() < np.diag(inside).max() < 1.3
+
+
+def test_muon_moves_a_wide_kernel_by_an_orthogonal_matrix_and_all_else_as_adam():
+    rng = np.random.default_rng(0)
+    start = [rng.normal(size=s).astype("float32") for s in ((3, 3, 64, 80), (3, 3, 4, 64), (64,))]
+    gradients = [rng.normal(size=value.shape).astype("float32") for value in start]
+    moved = {}
+    for name in ("muon", "adam"):
+        weights = [keras.Variable(value) for value in start]
+        fitting.optimizer(name, 0.01, 0.9, 1, 0, 100).apply(
+            [ops.convert_to_tensor(g) for g in gradients], weights
+        )
+        moved[name] = [ops.convert_to_numpy(w) - s for w, s in zip(weights, start, strict=True)]
+    for ours, adams in zip(moved["muon"][1:], moved["adam"][1:], strict=True):
+        np.testing.assert_allclose(ours, adams, rtol=1e-2, atol=1e-5)  # the first step: ±0.01
+    step = moved["muon"][0].reshape(-1, 80)
+    left, _, right = np.linalg.svd(gradients[0].reshape(-1, 80), False)
+    towards = np.diag(left.T @ step @ right.T) / (-0.01 * 0.2 * 576**0.5)
+    assert 0.5 < towards.min() < towards.max() < 1.3
+    assert np.sqrt(np.mean(step**2)) == pytest.approx(0.01 * 0.2, rel=0.3)  # Moonlight's length
+
+
+def test_muon_is_saved_and_loaded():
+    optimizer = fitting.optimizer("muon", 2e-3, 0.95, 0.0, 0, 100)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
+    assert isinstance(again, fitting.Muon)
+    assert again.get_config() == optimizer.get_config()
+
+
 def one_weight(ema, wrap=lambda optimizer: optimizer):
     model = keras.Sequential([layers.Input((1,)), layers.Dense(1, use_bias=False)])
     model.compile(wrap(fitting.optimizer("adam", 0.1, 0.5, 1, ema, 10)), "mse")

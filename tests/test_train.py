@@ -149,6 +149,8 @@ def test_config_says_how_to_run_it_again(tiny_run, drawn_folder):
         "epochs": 3,
         "steps_per_epoch": 3,
         "batch_size": 2,
+        "boxes": 2,
+        "optimizer": "adam",
         "learning_rate": 1e-2,
         "beta_1": 0.5,
         "decay_from": 0.5,
@@ -393,6 +395,12 @@ def test_resume_takes_what_an_older_version_did_not_keep_from_the_recipe():
     begun = {"settings": {"model": "tiny", "size": 32, "learning_rate": 0.1}}
     settings = training.resume_settings(Settings(), begun, Path("run"))
     assert (settings.beta_1, settings.learning_rate) == (0.5, 0.1)
+
+
+def test_resume_takes_two_boxes_and_adam_where_an_older_version_knew_nothing_else():
+    begun = {"settings": {"model": "unet", "size": 64}}
+    settings = training.resume_settings(Settings(), begun, Path("run"))
+    assert (settings.boxes, settings.optimizer) == (2, "adam")
 
 
 def test_resume_takes_auto_as_what_it_came_to():
