@@ -45,44 +45,12 @@ def keras_step(count: int):
 
 def torch_step(count: int):
     """The same in eager PyTorch."""
-    import torch
-    from torch import nn
+    from benchmarks import peers
 
-    class ReNet(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.embed = nn.Conv2d(4, 2 * HIDDEN, PATCH, PATCH)
-            self.sweeps = nn.ModuleList(
-                nn.LSTM(2 * HIDDEN, HIDDEN, batch_first=True, bidirectional=True) for _ in range(4)
-            )
-            self.pixels = nn.Linear(2 * HIDDEN, 3 * PATCH**2)
-            self.depth_to_space = nn.PixelShuffle(PATCH)
-
-        def forward(self, masked, mask):
-            x = torch.cat([(2 * masked - 1) * (1 - mask), mask], 1)  # (B, 4, S, S)
-            x = self.embed(x).permute(0, 2, 3, 1)  # (B, H, W, C)
-            for lstm in self.sweeps:  # rows, columns, rows, columns: turned by 90° after each
-                batch, length, width, channels = x.shape
-                x, _ = lstm(x.reshape(batch * length, width, channels))
-                x = x.reshape(batch, length, width, -1).transpose(1, 2)
-            x = torch.tanh(self.pixels(x)).permute(0, 3, 1, 2)
-            return (self.depth_to_space(x) + 1) / 2
-
-    masked, mask, photo = (
-        torch.from_numpy(x).permute(0, 3, 1, 2).contiguous() for x in photos(count)
-    )
-    network = ReNet()
-    optimizer = torch.optim.Adam(network.parameters(), 1e-3, eps=1e-7)  # Keras's epsilon
-
-    def step():
-        optimizer.zero_grad()
-        error = (network(masked, mask) - photo).square().mean(1, keepdim=True)
-        loss = (error * mask).sum() / mask.sum()
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    return step, sum(weights.numel() for weights in network.parameters())
+    batch = [peers.tensor(x) for x in photos(count)]
+    model = peers.Regression(peers.ReNet(HIDDEN, PATCH))
+    train = peers.training_step(model, peers.adam(model, 1e-3, 0.9))
+    return lambda: train(*batch), peers.count(model)
 
 
 def compare(threads: int, repeats: int) -> dict:
