@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recon import classical, metrics
+from recon import classical, metrics, rectangles
 from recon.course.broken import lesson_03 as broken
 from recon.course.exercise import exercise
 
@@ -364,7 +364,7 @@ def laplace_system(answer, expect):
 
 @exercise(
     "3.5",
-    classical.harmonic,
+    classical.sparse_harmonic,
     minutes=10,
     difficulty=2,
     hints=(
@@ -374,7 +374,7 @@ def laplace_system(answer, expect):
         "guess = masked.astype('float64'); guess[hole] = …; return paste(masked, mask, guess).",
     ),
 )
-def harmonic(answer, expect):
+def sparse_harmonic(answer, expect):
     photo, hole = picture(5, 6).astype("float32"), hole_at_the_edge()
     mask = hole[..., None].astype("float32")
     masked = photo * (1 - mask)
@@ -418,8 +418,104 @@ def harmonic(answer, expect):
     expect.dtype(wide, "float32", "A completed photo is float32, whatever comes in.")
 
 
+def row_of(length: int, ends: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and waves of a row of missing pixels; `ends` are the neighbours of its two."""
+    matrix = 2 * np.eye(length) - np.eye(length, k=1) - np.eye(length, k=-1)
+    matrix[0, 0], matrix[-1, -1] = ends
+    return np.linalg.eigh(matrix)
+
+
 @exercise(
     "3.6",
+    rectangles.solve_rectangle,
+    minutes=15,
+    difficulty=3,
+    hints=(
+        "Four matrix products, and one division between the second and the third. With "
+        "np.moveaxis(known_sum, -1, 0) the channels lie in front, and @ does all of them at once.",
+        "Amplitudes: columns are h long, and down_waves.T @ … takes them apart; rows are w long, "
+        "and … @ across_waves does. Back again, without the one transpose and with the other.",
+        "Divide by down_values[:, None] + across_values, (h, w). At the end, "
+        "np.moveaxis(down_waves @ amplitudes @ across_waves.T, 0, -1).",
+    ),
+)
+def solve_rectangle(answer, expect):
+    def solved(known_sum: np.ndarray, down: tuple, across: tuple) -> np.ndarray:
+        """By the full matrix: every pixel's equation is its column's plus its row's."""
+        height, width, channels = known_sum.shape
+        columns, rows = (waves @ np.diag(values) @ waves.T for values, waves in (down, across))
+        matrix = np.kron(columns, np.eye(width)) + np.kron(np.eye(height), rows)
+        return np.linalg.solve(matrix, known_sum.reshape(-1, channels)).reshape(known_sum.shape)
+
+    def in_waves(array: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarray:
+        return np.einsum("rcx,ri,cj->ijx", array, down, across)
+
+    down, across = row_of(4, (2, 1)), row_of(4, (2, 2))  # the lower end lies at the photo's edge
+    known_sum = picture(4, 4)
+    right = solved(known_sum, down, across)
+    amplitudes = in_waves(known_sum, down[1], across[1])
+    values = (down[0][:, None] + across[0])[..., None]
+    back = (down[1].T, across[1].T)
+    expect.close(
+        answer(known_sum, down, across),
+        right,
+        "Take the right-hand side apart into waves, divide each amplitude by the sum of its two "
+        "eigenvalues, and put the waves together again.",
+        mistakes=[
+            (
+                in_waves(in_waves(known_sum, *back) / values, down[1], across[1]),
+                "The transposes are the wrong way round: each wave is a column, so that "
+                "down_waves.T @ … takes the columns apart and … @ across_waves the rows.",
+            ),
+            (
+                amplitudes / values,
+                "These are the waves' amplitudes: put the pixels together from them again.",
+            ),
+            (
+                in_waves(known_sum / values, *back),
+                "The right-hand side is still pixels: take it apart into waves first.",
+            ),
+            (
+                in_waves(amplitudes, *back),
+                "It came back as it went: divide the amplitudes by the eigenvalues in between.",
+            ),
+            (
+                in_waves(amplitudes * values, *back),
+                "That multiplies with the matrix; to solve is to divide by the eigenvalues.",
+            ),
+            (
+                in_waves(amplitudes / (down[0][:, None] * across[0])[..., None], *back),
+                "An equation is its column's plus its row's: the eigenvalues add up.",
+            ),
+            (
+                in_waves(amplitudes / (across[0][:, None] + down[0])[..., None], *back),
+                "Amplitude i, j is of wave i down and wave j across: down_values[:, None] + "
+                "across_values.",
+            ),
+            (
+                in_waves(amplitudes / down[0][:, None, None], *back),
+                "The waves across have eigenvalues as well: add them.",
+            ),
+            (
+                in_waves(amplitudes / across[0][None, :, None], *back),
+                "The waves down have eigenvalues as well: add them.",
+            ),
+            (solved(known_sum, across, down), "`down` is of the columns, `across` of the rows."),
+            (
+                np.repeat(right[..., :1], 3, -1),
+                "One channel was solved and used for all: each has a right-hand side of its own.",
+            ),
+        ],
+    )
+    flat, wide = picture(3, 5, 2), (row_of(3, (2, 2)), row_of(5, (1, 2)))
+    with expect.on_error(ValueError, "A rectangle is h high and w wide, and has any channels."):
+        oblong = answer(flat, *wide)
+    expect.shape(oblong, (3, 5, 2), "What comes out has the shape of known_sum: channels last.")
+    expect.close(oblong, solved(flat, *wide), "3 rows, 5 columns and 2 channels: any will do.")
+
+
+@exercise(
+    "3.7",
     metrics.psnr,
     minutes=6,
     difficulty=1,
@@ -475,7 +571,7 @@ def psnr(answer, expect):
 
 
 @exercise(
-    "3.7",
+    "3.8",
     broken.catch_moved,
     minutes=10,
     difficulty=2,
