@@ -210,7 +210,7 @@ def state(run: Run) -> State:
     """
     if not run.out.exists() or (run.out.is_dir() and not any(run.out.iterdir())):
         return "new"
-    had = runs.read_config(run.out)["settings"]
+    had = training.USUAL | runs.read_config(run.out)["settings"]
     for key, value in asdict(run.settings).items():
         # `auto` comes to what the machine has, and a run keeps what it came to.
         free = key == "precision" and run.stated.get(key, "auto") == "auto"
