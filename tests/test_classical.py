@@ -200,6 +200,68 @@ def test_harmonic_of_a_single_pixel(place, around):
     np.testing.assert_allclose(completed[place], expected, atol=1e-7)
 
 
+SIDE = 75
+
+
+@pytest.mark.parametrize(
+    "holes",
+    [
+        [Box(20, 30), Box(150, 160)],  # apart
+        [Box(0, 0), Box(256 - SIDE, 256 - SIDE)],  # in corners
+        [Box(20, 30), Box(20 + SIDE, 30 + SIDE)],  # touching in a point: no neighbours
+        [Box(20, 30), Box(20, 30 + SIDE)],  # touching along a side
+        [Box(20, 30), Box(40, 30 + SIDE)],
+        [Box(60, 90), Box(59 + SIDE, 91 - SIDE)],  # overlapping by a single pixel
+        [Box(60, 90), Box(61, 91)],
+        [Box(0, 90), Box(50, 20)],  # overlapping, one at the edge
+        [Box(256 - SIDE, 0), Box(256 - 2 * SIDE + 10, 40)],
+        [Box(60, 90), Box(60, 90)],
+        [Box(60, 90), Box(80, 100, 20, 30)],  # one within the other
+        [Box(100, 20, 30, 200), Box(20, 100, 200, 30)],  # a cross
+        [Box(0, 100, 256, 60)],  # from edge to edge
+        [Box(0, 40, 256, 216)],  # a side as a whole
+        [Box(0, 0, 200, 256), Box(100, 60, 156, 100)],  # known are two corners
+        [Box(20, 20, 30, 150), Box(20, 20, 150, 30), Box(140, 20, 30, 150), Box(20, 140, 150, 30)],
+    ],
+)
+def test_harmonic_solves_boxes_without_a_sparse_factor(holes, monkeypatch):
+    def factorise(*_, **__):
+        raise AssertionError("a sparse factorisation")
+
+    monkeypatch.setattr(classical, "splu", factorise)
+    mask = rasterise(holes, 256)
+    masked = noise(256, 256) * (1 - mask)
+    completed = classical.harmonic(masked, mask)
+    hole = mask[..., 0] > 0
+    np.testing.assert_array_equal(completed[~hole], masked[~hole])
+    swept = classical.sweep(completed.astype("float64"), hole)  # every pixel is the mean already
+    np.testing.assert_allclose(completed, swept, atol=1e-6)
+    border = masked[ndimage.binary_dilation(hole) & ~hole]
+    assert (completed[hole] >= border.min(0) - 1e-6).all()
+    assert (completed[hole] <= border.max(0) + 1e-6).all()
+
+
+corners = st.integers(0, 64 - 19)
+
+
+@settings(deadline=None, max_examples=50)
+@given(corners, corners, corners, corners)
+def test_harmonic_of_two_boxes_is_the_sparse_solution(row, column, other_row, other_column):
+    mask = rasterise([Box(row, column, 19, 19), Box(other_row, other_column, 19, 19)], 64)
+    masked = noise(64, 64) * (1 - mask)
+    expected = classical.sparse_harmonic(masked, mask)
+    np.testing.assert_allclose(classical.harmonic(masked, mask), expected, atol=1e-6)
+
+
+def test_harmonic_solves_parts_of_every_kind_in_one_photo():
+    mask = rasterise([Box(2, 2, 30, 30), Box(50, 0, 20, 40), Box(65, 20, 30, 20), Box(9, 80)], 160)
+    mask[110:150, 80:150] = np.random.default_rng(1).random((40, 70, 1)) < 0.5  # crumbs, a sponge
+    mask[100:155, 10:65] = (np.hypot(*np.mgrid[-27:28, -27:28]) < 27)[..., None]  # a disc
+    masked = noise(160, 160) * (1 - mask)
+    expected = classical.sparse_harmonic(masked, mask)
+    np.testing.assert_allclose(classical.harmonic(masked, mask), expected, atol=1e-6)
+
+
 # Jacobi's sweeps, and the system
 
 
