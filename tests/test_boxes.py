@@ -1,5 +1,7 @@
 """recon.boxes: geometry, against a loop over pixels."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -75,6 +77,13 @@ def test_fixed_boxes_depend_on_seed_and_name_alone():
     assert first != boxes.fixed(1, "cats/0001.jpg")
     # Golden: the boxes of every published table change if this line does.
     assert first == (Box(88, 107, 75, 75), Box(10, 102, 75, 75))
+
+
+def test_fixed_boxes_are_those_of_the_digests_numbers():
+    for number in range(64):  # zeros among them: a word each, in whichever way it is given
+        digest = hashlib.sha256(f"{number}:cat.jpg".encode()).digest()
+        drawn = boxes.draw(np.random.default_rng(list(digest)))
+        assert boxes.fixed(number, "cat.jpg") == drawn
 
 
 @given(st.integers(0, 181), st.integers(0, 181), st.sampled_from([32, 64, 100, 128, 256, 512]))
