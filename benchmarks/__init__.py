@@ -1,0 +1,1 @@
+import recon as recon  # before TensorFlow, which then starts without a word
