@@ -12,7 +12,7 @@ import numpy as np
 
 from recon.boxes import Box
 
-SMALL = 100  # missing pixels per rectangle; with fewer the sparse solver is faster
+SMALL = 300  # missing pixels per rectangle; with fewer the sparse solver is as fast
 
 Waves = tuple[np.ndarray, np.ndarray]  # eigenvalues (n,) and eigenvectors (n, n), one a column
 
