@@ -12,6 +12,7 @@ https://arxiv.org/abs/1505.00393
 import keras
 from keras import layers, ops
 
+from recon import devices
 from recon.models import blocks
 
 SIZES = (32, 64, 128, 256, 512)
@@ -206,7 +207,8 @@ class BiLSTM(blocks.Completer):
         return self.network(inputs, training=training)  # (B, S, S, 3) in [0, 1]
 
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
-        return self.l2(y, y_pred, sample_weight=x["mask"][..., 0])
+        l2 = self.l2(y, y_pred, sample_weight=x["mask"][..., 0])
+        return l2 * devices.share(x["mask"])
 
 
 def recipe(size: int) -> dict:

@@ -12,7 +12,7 @@ from functools import partial
 import keras
 from keras import layers, ops
 
-from recon import losses
+from recon import devices, losses
 from recon.models import blocks
 from recon.models.adversarial import call_frozen
 
@@ -224,11 +224,17 @@ class PhotoPool(layers.Layer):
 
     def build(self, shape):
         kept = (self.capacity, *shape[1:])
-        self.photos = self.add_weight(kept, "zeros", trainable=False, name="photos")
-        self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
+        same = "only_first_replica"  # several devices keep the same photos
+        self.photos = self.add_weight(
+            kept, "zeros", trainable=False, aggregation=same, name="photos"
+        )
+        self.count = self.add_weight(
+            (), "zeros", "int32", trainable=False, aggregation=same, name="count"
+        )
 
     def call(self, fresh):
         """Take new fakes `(B, S, S, 3)` one after the other; return those to be judged."""
+        fresh = devices.whole(fresh)
         number = ops.shape(fresh)[0]
         seed = self.seed_generator
         places = keras.random.randint((number,), 0, self.capacity, seed=seed)
@@ -245,7 +251,7 @@ class PhotoPool(layers.Layer):
         photos, shown = ops.fori_loop(0, number, show, state)
         self.photos.assign(photos)
         self.count.assign(ops.minimum(count + number, self.capacity))
-        return shown
+        return devices.own(shown)
 
     def get_config(self):
         return {**super().get_config(), "capacity": self.capacity}
@@ -396,7 +402,7 @@ class CycleGAN(blocks.Completer):
             guess = guess[: half(y)]
         terms = self.measure(masked, complete, guess, training)
         for name, term in terms.items():
-            self.means[name].update_state(term)
+            self.means[name].update_state(devices.unscaled(term))
         return sum(self.weight[name] * term for name, term in terms.items())
 
     def measure(self, masked, complete, guess, training) -> dict:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from recon import losses
+from recon import devices, losses
 from recon.models import blocks
 from recon.models.adversarial import call_frozen
 from recon.models.latent_search import LatentSearch, blend
@@ -173,7 +173,8 @@ class DCGAN(keras.Model):
 
     def call(self, inputs, training=False):
         count = ops.shape(inputs["mask"])[0]
-        z = keras.random.uniform((count, self.latent), -1, 1, seed=self.noise)
+        uniform = functools.partial(keras.random.uniform, minval=-1, maxval=1, seed=self.noise)
+        z = devices.drawn(uniform, (count, self.latent))
         return self.generator(z, training=training)  # (B, S, S, 3) in [0, 1]
 
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
@@ -183,9 +184,9 @@ class DCGAN(keras.Model):
         judge = self.adversarial.discriminator(real, fake)
         # The generator learns through the judge, whose weights stand still.
         persuade = self.adversarial.generator(call_frozen(self.discriminator, y_pred, training))
-        varied = diversity(y_pred, y)
-        for name, term in (("judge", judge), ("persuade", persuade), ("diversity", varied)):
-            self.terms[name].update_state(term)
+        for name, term in (("judge", judge), ("persuade", persuade)):
+            self.terms[name].update_state(devices.unscaled(term))
+        self.terms["diversity"].update_state(diversity(devices.whole(y_pred), devices.whole(y)))
         return judge + persuade
 
     def samples(self, count: int) -> np.ndarray:

@@ -20,12 +20,13 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from recon import losses
+from recon import devices, losses
 from recon.data import safari
 from recon.stable_diffusion import inpaint, networks, schedulers, text
 from recon.stable_diffusion.request import Request
 
 SIZES = (32, 64, 128)
+EVEN_BATCH = True  # the autoencoder learns from one half of a batch
 UNPROMPTED = 0.1  # of the photos: for guidance's other half (Ho & Salimans, 2022, section 3.2)
 KL = 5e-4  # keeps latents near the standard normal distribution, where noise begins
 CLASSES = (*safari.CLASSES, "")  # "": a photo of no class
@@ -149,14 +150,15 @@ class DiffusionSmall(keras.Model):
         mean, _ = ops.split(ops.cast(moments, "float32"), 2, axis=-1)
         noise = self.noise_term(mean * self.layout.latent_scale, x["label"], training)
         for name, term in (("pixels", pixels), ("kl", kl), ("noise", noise)):
-            self.terms[name].update_state(term)
+            self.terms[name].update_state(devices.unscaled(term))
         return pixels + KL * kl + noise
 
     def decoded(self, moments, training):
         """A photo in [-1, 1] from latents drawn from their distributions."""
         moments = ops.cast(moments, "float32")  # (B, h, w, 8)
         count, height, width, channels = ops.shape(moments)
-        noise = keras.random.normal((count, height, width, channels // 2), seed=self.random)
+        normal = functools.partial(keras.random.normal, seed=self.random)
+        noise = devices.drawn(normal, (count, height, width, channels // 2))
         latent = draw_latent(moments, noise)
         photo = self.decoder(latent * self.layout.latent_scale, training=training)
         return ops.cast(photo, "float32")
@@ -164,20 +166,26 @@ class DiffusionSmall(keras.Model):
     def noise_term(self, latent, label, training):
         """How far the denoiser is from the noise in noisy latents (Ho et al., 2020, eq. 14)."""
         count = ops.shape(latent)[0]
-        step = keras.random.randint((count,), 0, schedulers.STEPS, seed=self.random)
-        noise = keras.random.normal(ops.shape(latent), seed=self.random)
+        step = self.drawn(keras.random.randint, (count,), maxval=schedulers.STEPS)
+        noise = self.drawn(keras.random.normal, ops.shape(latent))
         denoise = functools.partial(self.denoiser, training=training)
         context = self.context(label, training)
         guess = noise_guess(denoise, latent, noise, step, context, self.layout.time_width)
         return self.squared(noise, ops.cast(guess, "float32"))
 
+    def drawn(self, draw, shape, maxval=None):
+        """Numbers for the photos of both halves; `draw` takes `maxval` where there is one."""
+        limits = {} if maxval is None else {"minval": 0, "maxval": maxval}
+        draw = functools.partial(draw, **limits, seed=self.random)
+        return devices.drawn(draw, shape, halves=True)
+
     def context(self, label, training):
         """Embeddings of a prompt drawn for every photo, or of none: `(B, L, width)`."""
         count = ops.shape(label)[0]
-        which = keras.random.randint((count,), 0, self.prompts.shape[1], seed=self.random)
+        which = self.drawn(keras.random.randint, (count,), maxval=self.prompts.shape[1])
         said = ops.convert_to_tensor(self.prompts.reshape(-1, self.layout.length))
         tokens = ops.take(said, label * self.prompts.shape[1] + which, axis=0)  # (B, L)
-        silent = keras.random.uniform((count, 1), seed=self.random) < UNPROMPTED
+        silent = self.drawn(keras.random.uniform, (count, 1), maxval=1.0) < UNPROMPTED
         tokens = ops.where(silent, ops.convert_to_tensor(self.unprompted)[None], tokens)
         positions = ops.broadcast_to(ops.arange(self.layout.length), ops.shape(tokens))
         return self.text_encoder({"tokens": tokens, "positions": positions}, training=training)

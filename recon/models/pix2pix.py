@@ -8,7 +8,7 @@ import math
 import keras
 from keras import layers, ops
 
-from recon import losses, metrics
+from recon import devices, losses, metrics
 from recon.models.adversarial import call_frozen
 from recon.models.blocks import (
     Completer,
@@ -230,8 +230,9 @@ class Pix2Pix(Completer):
         terms = measure(
             self.discriminator, self.adversarial, x["masked"], x["mask"], y, y_pred, training
         )
+        terms["l1"] *= devices.share(x["mask"])
         for name, term in terms.items():
-            self.terms[name].update_state(term)
+            self.terms[name].update_state(devices.unscaled(term))
         return terms["judge"] + terms["persuade"] + self.l1_weight * terms["l1"]
 
 

@@ -65,6 +65,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from recon import devices
 from recon.models import blocks
 
 SIZES = (32, 64, 128, 256, 512)
@@ -370,7 +371,7 @@ class UNet(blocks.Completer):
         return (guess + moved_back(self.network(moved(inputs, pixels)), pixels)) / 2
 
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
-        return mse_in_holes(y, y_pred, x["mask"])
+        return mse_in_holes(y, y_pred, x["mask"]) * devices.share(x["mask"])
 
 
 def grow(model: UNet, smaller: UNet) -> None:
