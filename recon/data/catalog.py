@@ -12,7 +12,7 @@ import pandas as pd
 
 from recon import boxes
 from recon.boxes import PHOTO, Box
-from recon.data import challenge, photos, safari, tables
+from recon.data import challenge, photos, safari, shards, tables
 from recon.errors import BadInput
 
 SPLITS = ("train", "val", "test")
@@ -48,6 +48,7 @@ def read(folder: str | Path, seed: int = 0, say: Callable[[str], Any] = print) -
     - a manifest.csv with columns path and split (train, val or test), and as they are
       wanted class, mask (white is missing) and box1_row, box1_col, box2_row, box2_col.
     - a folder of class folders, or of photos.
+    - shards that `data_tools.shard` made, with the splits and boxes they were made with.
 
     Args:
         folder: where the photos are.
@@ -74,6 +75,8 @@ def read(folder: str | Path, seed: int = 0, say: Callable[[str], Any] = print) -
     folder = Path(folder)
     if not folder.is_dir():
         raise BadInput(f"{folder}: {'not a' if folder.exists() else 'no such'} folder")
+    if shards.is_shards(folder):
+        return shards.table(folder)
     if place := challenge.root(folder):
         found = _in_challenge(place)
     elif (folder / MANIFEST).is_file():

@@ -1,5 +1,6 @@
 """Photo files: read any kind, crop to a square, write whole or not at all."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from recon.atomic import writing
+from recon.data import shards
 from recon.errors import BadInput
 
 ENDINGS = (".jpg", ".jpeg", ".png")  # compared in lower case
@@ -59,7 +61,7 @@ def is_photo(path: str | Path) -> bool:
 def _whole(image: Image.Image, path: str | Path) -> None:
     """Decode all of it. Pillow is content with a PNG without its last chunk, TensorFlow is not."""
     image.load()
-    if image.format == "PNG" and b"IEND\xae\x42\x60\x82" not in Path(path).read_bytes():
+    if image.format == "PNG" and b"IEND\xae\x42\x60\x82" not in shards.contents(path):
         raise OSError("truncated before IEND")
 
 
@@ -72,7 +74,8 @@ def _open(path: str | Path) -> Iterator[Image.Image]:
         Unreadable: a file, but no photo.
     """
     try:
-        with Image.open(path) as image:
+        file = io.BytesIO(shards.contents(path)) if shards.in_shard(path) else path
+        with Image.open(file) as image:
             yield image
     except FileNotFoundError:
         raise BadInput(f"{path}: no such photo") from None

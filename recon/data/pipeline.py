@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorflow.random import experimental as keys
 
 from recon import boxes
-from recon.data import catalog, photos
+from recon.data import catalog, photos, shards
 from recon.progress import progress
 
 if keras.backend.backend() != "tensorflow":  # the GPU is the network's; TensorFlow would fill it
@@ -100,9 +100,13 @@ def decode(path: tf.Tensor, plain: tf.Tensor, size: int) -> tf.Tensor:
     """
 
     def with_tensorflow():  # takes PNG too
-        data = tf.io.read_file(path)
+        in_shard = tf.strings.regex_full_match(path, f"{shards.PREFIX}.*")
+        data = tf.cond(in_shard, with_shard, lambda: tf.io.read_file(path))
         # Pillow's and OpenCV's inverse transform, not TensorFlow's faster, coarser one
         return tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
+
+    def with_shard():
+        return tf.numpy_function(lambda p: shards.contents(p.decode()), [path], tf.string)
 
     def with_pillow():
         return tf.numpy_function(lambda p: photos.read(p.decode()), [path], tf.uint8)
