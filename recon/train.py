@@ -11,7 +11,18 @@ import numpy as np
 import pandas as pd
 from cyclopts import Parameter
 
-from recon import atomic, classical, commandline, evaluate, fitting, methods, models, plots, runs
+from recon import (
+    atomic,
+    classical,
+    commandline,
+    evaluate,
+    feeding,
+    fitting,
+    methods,
+    models,
+    plots,
+    runs,
+)
 from recon.data import catalog
 from recon.errors import BadInput
 
@@ -313,26 +324,31 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
         completed = methods.learned_method("", model)(shown["masked"], shown["mask"])
         plots.contact_sheet(path, shown["masked"], completed, photo)
 
-    cache = len(splits["train"]) * pipeline.jittered(splits["train"], size) ** 2 * 3 <= CACHE
+    base = pipeline.jittered(splits["train"], size)
+    fits = len(splits["train"]) * base**2 * 3 <= CACHE
+    # On a CPU they lie in the same memory anyway, and a slice is cheaper than a gather.
+    resident = fits and has_gpu()
+    fed = feeding.Fed(model, pipeline.load(splits["train"], base) if resident else None)
     try:
         with fitting.StopAtCtrlC() as stop_at_ctrl_c:
-            model.fit(
-                pipeline.training(
+            fed.fit(
+                pipeline.wire(
                     splits["train"],
                     size,
                     batch_size,
                     steps,
                     settings.seed,
                     done,
-                    cache,
+                    fits,
                     labels(splits["train"]),
                     settings.boxes,
+                    resident,
                 ),
                 steps_per_epoch=steps,
                 initial_epoch=done,
                 epochs=settings.epochs,
                 shuffle=False,  # the pipeline does
-                validation_data=pipeline.fixed(
+                validation_data=pipeline.fixed_wire(
                     splits["val"], size, evaluate.BATCH, labels(splits["val"])
                 ),
                 verbose=1 if sys.stdout.isatty() else 2,  # a bar; in a log, a line per epoch

@@ -189,7 +189,30 @@ def epoch_plan(
     order_key, photo_key = tf.unstack(keys.stateless_split(key, 2))
     order = epoch_order(count, steps, batch_size, order_key)
     place = tf.range(steps * batch_size)
-    return order, tf.map_fn(lambda number: keys.stateless_fold_in(photo_key, number), place)
+    return order, tf.vectorized_map(lambda n: keys.stateless_fold_in(photo_key, n), place)
+
+
+def choices(key: tf.Tensor, spare: tf.Tensor | int, size: int, count: int) -> dict[str, tf.Tensor]:
+    """Draw all that is random about an example: the very numbers that `training_example` draws.
+
+    Args:
+        key: int32 `(2,)`.
+        spare: how much larger the photo is than what is cut out of it.
+        size: height and width of what is cut out.
+        count: how many boxes.
+
+    Returns:
+        `"cut"`, int32 `(2,)`, row and column of the top-left pixel; `"mirrored"`, a bool; and
+        `"corners"`, int32 `(count, 2)`, likewise of every box.
+    """
+    crop_key, box_key = tf.unstack(keys.stateless_split(key, 2))
+    corner_key, flip_key = tf.unstack(keys.stateless_split(crop_key, 2))
+    places = size - boxes.side(size) + 1
+    return {
+        "cut": tf.random.stateless_uniform((2,), corner_key, 0, spare + 1, tf.int32),
+        "mirrored": tf.random.stateless_uniform((), flip_key) < 0.5,
+        "corners": tf.random.stateless_uniform((count, 2), box_key, 0, places, tf.int32),
+    }
 
 
 def endless(
@@ -213,6 +236,16 @@ def endless(
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+def reader(table: pd.DataFrame, base: int, cache: bool) -> Callable[[tf.Tensor], tf.Tensor]:
+    """How photos of a table are read: a function `index -> float32 (base, base, 3)` in [0, 1]."""
+    if cache or drawn(table):
+        with tf.device("CPU"):  # tf.data works there
+            kept = tf.constant(load(table, base))
+        return lambda index: tf.cast(kept[index], "float32") / 255
+    paths, plain = tf.constant(table.path.tolist()), tf.constant(table.plain.tolist())
+    return lambda index: decode(paths[index], plain[index], base)
 
 
 def training(
@@ -247,18 +280,7 @@ def training(
         `({"masked": (B, S, S, 3), "mask": (B, S, S, 1)}, photo (B, S, S, 3))`, float32 in [0, 1];
         with labels also `"label": (B,)`.
     """
-    base = jittered(table, size)
-    if cache or drawn(table):
-        with tf.device("CPU"):  # tf.data works there
-            kept = tf.constant(load(table, base))
-
-        def read(index):
-            return tf.cast(kept[index], "float32") / 255
-    else:
-        paths, plain = tf.constant(table.path.tolist()), tf.constant(table.plain.tolist())
-
-        def read(index):
-            return decode(paths[index], plain[index], base)
+    read = reader(table, jittered(table, size), cache)
 
     def plan(epoch):
         return epoch_plan(len(table), steps, batch_size, seed, epoch)
@@ -270,26 +292,96 @@ def training(
     return endless(plan, example, batch_size, first_epoch)
 
 
+def wire(
+    table: pd.DataFrame,
+    size: int,
+    batch_size: int,
+    steps: int,
+    seed: int = 0,
+    first_epoch: int = 0,
+    cache: bool = False,
+    labels: np.ndarray | None = None,
+    count: int = 2,
+    resident: bool = False,
+    rows: np.ndarray | None = None,
+) -> tf.data.Dataset:
+    """The batches of `training` as they travel: bytes, for `feeding.Fed` to make photos of.
+
+    Same photos, cuts, mirrors and boxes, to the bit; of photos that are resized, the whole numbers
+    from 0 to 255 that are nearest.
+
+    Args:
+        resident: photos lie on the device, all of them, `load(table, jittered(table, size))`; what
+            travels is what to show of them.
+        rows: which rows of every batch to make, where other machines make the others; None: all.
+
+    Returns:
+        `{"photo": uint8 (B, S, S, 3), "corners": int32 (B, count, 2)}`; resident, in the photo's
+        place `"index"` (B,), `"cut"` (B, 2) and `"mirrored"` (B,); with labels also `"label"` (B,).
+    """
+    base = jittered(table, size)
+    if not resident:
+        look = reader(table, base, cache)
+    if labels is not None:
+        labels = tf.constant(labels)
+
+    def plan(epoch):
+        whole = epoch_plan(len(table), steps, batch_size, seed, epoch)
+        return whole if rows is None else tuple(part(one, batch_size, rows) for one in whole)
+
+    def example(index, key):
+        chosen = choices(key, base - size, size, count)
+        if resident:
+            chosen["index"] = index
+        else:
+            photo = tf.round(look(index) * 255)
+            chosen["photo"] = tf.cast(
+                view(photo, size, chosen.pop("cut"), chosen.pop("mirrored")), "uint8"
+            )
+        return chosen if labels is None else chosen | {"label": labels[index]}
+
+    return endless(plan, example, batch_size if rows is None else len(rows), first_epoch)
+
+
+def part(planned: tf.Tensor, batch_size: int, rows: np.ndarray) -> tf.Tensor:
+    """The same rows of every batch of a plan.
+
+    `(steps · batch_size, ...)` -> `(steps · len(rows), ...)`
+    """
+    batches = tf.reshape(planned, (-1, batch_size, *planned.shape[1:]))
+    return tf.reshape(tf.gather(batches, rows, axis=1), (-1, *planned.shape[1:]))
+
+
+def view(photo: tf.Tensor, size: int, cut: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
+    """A square of a photo, in a mirror or not."""
+    photo = tf.slice(photo, (cut[0], cut[1], 0), (size, size, 3))
+    return tf.cond(mirrored, lambda: tf.reverse(photo, [1]), lambda: photo)
+
+
+def fixed_wire(
+    table: pd.DataFrame, size: int, batch_size: int, labels: np.ndarray | None = None
+) -> tf.data.Dataset:
+    """Whole photos with the table's own boxes or masks, in the table's order, once, as bytes.
+
+    Returns:
+        `{"photo": uint8 (B, S, S, 3), "mask": uint8 (B, S, S, 1)}`, with labels also `"label"`
+        (B,); the last batch may be smaller.
+    """
+    masks = np.stack([catalog.mask(row, size) for row in table.itertuples()]).astype("uint8")
+    kept = {"photo": load(table, size), "mask": masks}
+    if labels is not None:
+        kept["label"] = labels
+    return tf.data.Dataset.from_tensor_slices(kept).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
 def fixed(
     table: pd.DataFrame, size: int, batch_size: int, labels: np.ndarray | None = None
 ) -> tf.data.Dataset:
-    """Batches of whole photos with the table's own boxes or masks, in the table's order, once.
+    """The batches of `fixed_wire` as a model sees them, in the structure of `training`."""
 
-    Returns:
-        the same structure as `training`; the last batch may be smaller.
-    """
-    kept = load(table, size)
-    masks = np.stack([catalog.mask(row, size) for row in table.itertuples()]).astype("uint8")
+    def example(rows):
+        photo, mask = (tf.cast(rows[name], "float32") for name in ("photo", "mask"))
+        photo = photo / 255
+        return inputs_of(photo, mask, rows.get("label")), photo
 
-    def example(photo, mask, label=None):
-        photo, mask = tf.cast(photo, "float32") / 255, tf.cast(mask, "float32")
-        return inputs_of(photo, mask, label), photo
-
-    return (
-        tf.data.Dataset.from_tensor_slices(
-            (kept, masks) if labels is None else (kept, masks, labels)
-        )
-        .batch(batch_size)
-        .map(example, num_parallel_calls=tf.data.AUTOTUNE)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    return fixed_wire(table, size, batch_size, labels).map(example)

@@ -469,7 +469,7 @@ def epoch_order(answer, expect):
         "the epoch's number in.",
         "Split that key: one half for the order, one for the photos. The second, with a place's "
         "number folded in, is the key of that place.",
-        "tf.map_fn(lambda number: keys.stateless_fold_in(photo_key, number), tf.range(steps * "
+        "tf.vectorized_map(lambda n: keys.stateless_fold_in(photo_key, n), tf.range(steps * "
         "batch_size)) does it for all places; fold_in wants an int32: tf.cast(epoch, 'int32').",
     ),
 )

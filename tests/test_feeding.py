@@ -1,0 +1,241 @@
+"""recon.feeding: from the wire to what a model sees, to the bit what the pipeline's examples are.
+
+python tests/test_feeding.py WIRE.npz SEEN.npz    feeds a batch on this process's backend
+"""
+
+import recon  # noqa: F401, I001 (first: TensorFlow then starts quietly)
+import importlib.util
+import os
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from recon import boxes, feeding, models
+from recon.data import catalog
+
+SIZE, BASE = 32, 36
+PHOTOS = np.random.default_rng(0).integers(0, 256, (5, BASE, BASE, 3), dtype="uint8")
+OTHER = {"tensorflow": "jax", "jax": "tensorflow"}
+
+
+def travelling(count=3):
+    """A batch on the wire, of all photos of which some travel whole: name -> array."""
+    generator = np.random.default_rng(1)
+    return {
+        "index": generator.integers(0, len(PHOTOS), 8, dtype="int32"),
+        "cut": generator.integers(0, BASE - SIZE + 1, (8, 2), dtype="int32"),
+        "mirrored": generator.random(8) < 0.5,
+        "corners": generator.integers(0, SIZE - 9 + 1, (8, count, 2), dtype="int32"),
+        "label": np.arange(8, dtype="int32"),
+    }
+
+
+def view(index, cut, mirrored):
+    """A square of a photo, the slow way."""
+    square = PHOTOS[index, cut[0] : cut[0] + SIZE, cut[1] : cut[1] + SIZE]
+    return square[:, ::-1] if mirrored else square
+
+
+def fed(wire, photos=None):
+    """What a model sees of a batch: masked, mask, photo and label."""
+    inputs, photo = feeding.Feed(SIZE, photos)(wire)
+    return {name: ops.convert_to_numpy(x) for name, x in (inputs | {"photo": photo}).items()}
+
+
+def test_painted_corners_are_boxes():
+    corners = travelling(count=4)["corners"]
+    masks = ops.convert_to_numpy(feeding.paint(ops.convert_to_tensor(corners), SIZE))
+    for mask, four in zip(masks, corners, strict=True):
+        some = [boxes.Box(*corner, boxes.side(SIZE), boxes.side(SIZE)) for corner in four]
+        np.testing.assert_array_equal(mask, boxes.rasterise(some, SIZE))
+
+
+def test_views_are_squares_some_of_them_in_a_mirror():
+    wire = travelling()
+    where = wire["index"], wire["cut"], wire["mirrored"]
+    assert set(wire["mirrored"]) == {True, False}
+    seen = ops.convert_to_numpy(feeding.views(PHOTOS, *where, SIZE))
+    assert seen.dtype == "uint8"
+    np.testing.assert_array_equal(seen, [view(*one) for one in zip(*where, strict=True)])
+
+
+def test_photos_on_the_device_are_fed_like_those_that_travel():
+    wire = travelling()
+    whole = {name: wire[name] for name in ("corners", "label")}
+    where = zip(wire["index"], wire["cut"], wire["mirrored"], strict=True)
+    whole["photo"] = np.stack([view(*one) for one in where])
+    resident, sent = fed(wire, PHOTOS), fed(whole)
+    assert set(resident) == {"masked", "mask", "label", "photo"}
+    for name, value in resident.items():
+        np.testing.assert_array_equal(value, sent[name])
+    np.testing.assert_array_equal(sent["masked"], sent["photo"] * (1 - sent["mask"]))
+    np.testing.assert_allclose(sent["photo"] * 255, whole["photo"], rtol=1e-6)
+
+
+def test_the_other_backend_feeds_the_same(tmp_path):
+    other = OTHER.get(keras.backend.backend())
+    if other is None or importlib.util.find_spec(other) is None:
+        pytest.skip(f"no other backend than {keras.backend.backend()} is installed")
+    np.savez(tmp_path / "wire.npz", **travelling())
+    done = subprocess.run(
+        [sys.executable, __file__, str(tmp_path / "wire.npz"), str(tmp_path / "seen.npz")],
+        env={**os.environ, "KERAS_BACKEND": other},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    seen = np.load(tmp_path / "seen.npz")
+    for name, value in fed(travelling(), PHOTOS).items():
+        # JAX multiplies by 1/255
+        np.testing.assert_allclose(seen[name], value, rtol=2e-7, err_msg=name)
+
+
+# Beside the pipeline's own examples
+
+
+@pytest.fixture(scope="module")
+def table(drawn_folder):
+    return catalog.read(drawn_folder)
+
+
+@pytest.fixture(scope="module")
+def watched(table):
+    """Photos whose boxes are drawn once."""
+    return table[table.split != "train"]
+
+
+def batches(dataset, count=4):
+    return list(dataset.take(count).as_numpy_iterator())
+
+
+@pytest.mark.parametrize("how", ["files", "cache", "resident"])
+def test_a_batch_is_to_the_bit_what_the_pipeline_makes(table, how):
+    pipeline = pytest.importorskip("recon.data.pipeline")
+    size = 35  # the photos' own side is 40, and 39 that of the jittered ones: they are resized
+    labels = np.arange(len(table), dtype="int32")
+    options = {"seed": 3, "first_epoch": 2, "labels": labels, "count": 3}
+    kept = pipeline.load(table, pipeline.jittered(table, size)) if how == "resident" else None
+    wire = pipeline.wire(
+        table, size, 6, 3, cache=how == "cache", resident=how == "resident", **options
+    )
+    feed = feeding.Feed(size, kept)
+    examples = batches(pipeline.training(table, size, 6, 3, cache=how != "files", **options))
+    for sent, (inputs, photo) in zip(batches(wire), examples, strict=True):
+        assert "photo" not in sent or sent["photo"].dtype == "uint8"
+        assert "photo" in sent or how == "resident"
+        seen, whole = feed(sent)
+        np.testing.assert_array_equal(seen["mask"], inputs["mask"])
+        np.testing.assert_array_equal(seen["label"], inputs["label"])
+        # Files that are resized there keep the parts of a whole number.
+        atol = 0.5001 / 255 if how == "files" else 0
+        np.testing.assert_allclose(whole, photo, rtol=0, atol=atol)
+        np.testing.assert_allclose(seen["masked"], inputs["masked"], rtol=0, atol=atol)
+
+
+def test_photos_of_validation_are_fed_with_the_tables_own_boxes(watched):
+    pipeline = pytest.importorskip("recon.data.pipeline")
+    feed, labels = feeding.Feed(SIZE), np.arange(len(watched), dtype="int32")
+    sent = batches(pipeline.fixed_wire(watched, SIZE, 2, labels))
+    examples = batches(pipeline.fixed(watched, SIZE, 2, labels))
+    assert len(sent) == len(examples) > 0
+    for one, (inputs, photo) in zip(sent, examples, strict=True):
+        seen, whole = feed(one)
+        np.testing.assert_array_equal(whole, photo)
+        assert set(seen) == set(inputs)
+        for name, value in inputs.items():
+            np.testing.assert_array_equal(seen[name], value)
+
+
+# Models
+
+
+def trained(table, watched, how):
+    """The tiny model after two epochs, and their history."""
+    from tiny_model import Tiny
+
+    from recon.data import pipeline
+
+    keras.utils.set_random_seed(0)
+    model = Tiny(SIZE)
+    model.compile(keras.optimizers.SGD(0.1))  # Adam makes much of rounding
+    options = {"epochs": 2, "steps_per_epoch": 3, "shuffle": False, "verbose": 0}
+    if how == "bare":
+        examples = pipeline.training(table, SIZE, 4, 3, cache=True)
+        history = model.fit(examples, **options, validation_data=pipeline.fixed(watched, SIZE, 4))
+        return model, history.history
+    resident = how == "resident"
+    base = pipeline.jittered(table, SIZE)
+    whole = feeding.Fed(model, pipeline.load(table, base) if resident else None)
+    wire = pipeline.wire(table, SIZE, 4, 3, cache=True, resident=resident)
+    history = whole.fit(wire, **options, validation_data=pipeline.fixed_wire(watched, SIZE, 4))
+    return model, history.history
+
+
+@pytest.fixture(scope="module")
+def bare(table, watched):
+    pytest.importorskip("tensorflow")
+    return trained(table, watched, "bare")
+
+
+@pytest.mark.parametrize("how", ["wire", "resident"])
+def test_a_fed_model_learns_what_it_learns_by_itself(table, watched, bare, how):
+    model, history = trained(table, watched, how)
+    assert set(history) == set(bare[1]) == {"loss", "rmse", "val_loss", "val_rmse"}
+    for name, values in bare[1].items():
+        np.testing.assert_allclose(history[name], values, rtol=1e-5)
+    for own, other in zip(model.get_weights(), bare[0].get_weights(), strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-5)
+
+
+def test_what_is_saved_is_the_model_without_the_photos(tmp_path):
+    from tiny_model import Tiny
+
+    model = Tiny(SIZE)
+    model.compile("adam")
+    whole = feeding.Fed(model, PHOTOS)
+    whole({name: value for name, value in travelling().items() if name != "label"})
+    whole.save(tmp_path / "fed.keras")
+    model.save(tmp_path / "bare.keras")
+    sizes = [
+        {file.filename: file.file_size for file in zipfile.ZipFile(tmp_path / name).infolist()}
+        for name in ("fed.keras", "bare.keras")
+    ]
+    assert sizes[0] == sizes[1]
+    loaded = keras.saving.load_model(tmp_path / "fed.keras")
+    assert type(loaded) is Tiny
+    for own, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, other)
+
+
+@pytest.mark.parametrize("name", [name for name in models.MODELS if name != "tiny"])
+def test_every_model_can_be_fed(name):
+    module = models.find(name)
+    size = min(module.SIZES)
+    objective = module.recipe(size).get("objective")
+    model = module.build(size, *([objective] if objective else []))
+    model.compile("adam")
+    whole = feeding.Fed(model)
+    wire = {
+        "photo": np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype="uint8"),
+        "corners": np.array([[[0, 0], [3, 4]], [[5, 0], [1, 1]]], "int32"),
+    }
+    if hasattr(module, "labels"):
+        wire["label"] = np.array([0, 1], "int32")
+    said = whole(wire, training=True)
+    loss = whole.compute_loss(wire, None, said)
+    found = whole.compute_metrics(wire, None, said)
+    assert said["guess"].shape == said["photo"].shape
+    assert np.isfinite(ops.convert_to_numpy(loss))
+    assert [v.path for v in whole.trainable_variables] == [
+        v.path for v in model.trainable_variables
+    ]
+    assert set(found) == {metric.name for metric in model.metrics}
+
+
+if __name__ == "__main__":
+    np.savez(sys.argv[2], **fed(dict(np.load(sys.argv[1])), PHOTOS))
