@@ -11,6 +11,7 @@ import numpy as np
 from scipy import linalg, ndimage, sparse
 from scipy.sparse.linalg import splu
 from skimage.restoration import inpaint_biharmonic
+from threadpoolctl import ThreadpoolController
 
 from recon import rectangles
 from recon.rectangles import Rectangle
@@ -153,6 +154,9 @@ def sparse_harmonic(masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return paste(masked, mask, guess)
 
 
+# By one thread: matrices of this size gain little by a second, and on a busy machine the threads of
+# a product wait for each other ten times as long as it takes.
+@ThreadpoolController().wrap(limits=1, user_api="blas")
 def fill_rectangles(photo: np.ndarray, hole: np.ndarray, seam: np.ndarray) -> None:
     """Solve Laplace's equation in a hole that seams part into rectangles, in place.
 

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+import threadpoolctl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -239,6 +240,22 @@ def test_harmonic_solves_boxes_without_a_sparse_factor(holes, monkeypatch):
     border = masked[ndimage.binary_dilation(hole) & ~hole]
     assert (completed[hole] >= border.min(0) - 1e-6).all()
     assert (completed[hole] <= border.max(0) + 1e-6).all()
+
+
+def test_harmonic_multiplies_on_one_thread_and_leaves_the_others_to_the_rest(monkeypatch):
+    def threads():
+        pools = threadpoolctl.threadpool_info()
+        return {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"}
+
+    seen, fill = [], classical.Rectangle.fill
+    monkeypatch.setattr(
+        classical.Rectangle, "fill", lambda *given: (seen.append(threads()), fill(*given))
+    )
+    mask = rasterise([Box(5, 5, 40, 40)], 64)
+    with threadpoolctl.threadpool_limits(2, "blas"):
+        classical.harmonic(noise(64, 64) * (1 - mask), mask)
+        assert threads() == {2}
+    assert seen == [{1}]
 
 
 corners = st.integers(0, 64 - 19)
