@@ -23,6 +23,7 @@ if keras.backend.backend() != "tensorflow":  # the GPU is the network's; TensorF
     with suppress(RuntimeError):  # TensorFlow runs already: whoever started it has chosen
         tf.config.set_visible_devices([], "GPU")
 
+KEPT = 1 << 30  # bytes: whole photos that fit are read once, with their masks
 JITTER = 286 / 256  # pix2pix, section 3.3: resize to 286×286, crop back to 256×256
 
 
@@ -86,17 +87,16 @@ def augment(photo: tf.Tensor, size: int, key: tf.Tensor) -> tf.Tensor:
     return tf.image.stateless_random_flip_left_right(photo, flip_key)
 
 
-def decode(path: tf.Tensor, plain: tf.Tensor, size: int) -> tf.Tensor:
-    """Read a photo file, cut its middle square out and resize it.
+def read_square(path: tf.Tensor, plain: tf.Tensor) -> tf.Tensor:
+    """Read a photo file and cut its middle square out.
 
     Args:
         path: a file's path.
         plain: whether TensorFlow reads it as Pillow does: 8-bit grey or RGB, upright, opaque. The
             rare others go through `photos.read`.
-        size: height and width of the result.
 
     Returns:
-        float32 `(size, size, 3)` in [0, 1].
+        uint8 `(L, L, 3)`.
     """
 
     def with_tensorflow():  # takes PNG too
@@ -115,9 +115,51 @@ def decode(path: tf.Tensor, plain: tf.Tensor, size: int) -> tf.Tensor:
     height, width = tf.shape(photo)[0], tf.shape(photo)[1]
     length = tf.minimum(height, width)
     top, left = (height - length) // 2, (width - length) // 2
-    photo = photo[top : top + length, left : left + length]
-    photo = tf.image.resize(tf.cast(photo, "float32"), (size, size), antialias=True)
+    return photo[top : top + length, left : left + length]
+
+
+def decode(path: tf.Tensor, plain: tf.Tensor, size: int) -> tf.Tensor:
+    """Read a photo file, cut its middle square out and resize it: see `read_square`.
+
+    Returns:
+        float32 `(size, size, 3)` in [0, 1].
+    """
+    photo = tf.cast(read_square(path, plain), "float32")
+    photo = tf.image.resize(photo, (size, size), antialias=True)
     return tf.ensure_shape(photo, (size, size, 3)) / 255
+
+
+def cut_resized(photo: tf.Tensor, side: int, cut: tf.Tensor, size: int) -> tf.Tensor:
+    """A square out of a resized photo, of which nothing else is computed if that saves time.
+
+    Args:
+        photo: uint8 `(L, L, 3)`.
+        side: to which it is resized, as `decode` does.
+        cut: int32 `(2,)`, row and column of the square's top-left pixel in the resized photo.
+        size: height and width of the square.
+
+    Returns:
+        uint8 `(size, size, 3)`.
+    """
+    photo = tf.cast(photo, "float32")
+
+    def enlarged():  # two neighbours along each axis, antialiased or not, and this is the fast way
+        large = tf.image.resize(photo, (side, side))
+        return tf.slice(large, (cut[0], cut[1], 0), (size, size, 3))
+
+    def reduced():
+        scale = tf.cast(side / tf.shape(photo)[0], "float32")
+        return tf.raw_ops.ScaleAndTranslate(
+            images=photo[None],
+            size=(size, size),
+            scale=[scale, scale],
+            translation=-tf.cast(cut, "float32"),
+            kernel_type="triangle",
+            antialias=True,
+        )[0]
+
+    part = tf.cond(tf.shape(photo)[0] <= side, enlarged, reduced)
+    return tf.cast(tf.round(part), "uint8")
 
 
 def epoch_order(count: int, steps: int, batch_size: int, key: tf.Tensor) -> tf.Tensor:
@@ -238,14 +280,17 @@ def endless(
     )
 
 
-def reader(table: pd.DataFrame, base: int, cache: bool) -> Callable[[tf.Tensor], tf.Tensor]:
-    """How photos of a table are read: a function `index -> float32 (base, base, 3)` in [0, 1]."""
-    if cache or drawn(table):
-        with tf.device("CPU"):  # tf.data works there
-            kept = tf.constant(load(table, base))
-        return lambda index: tf.cast(kept[index], "float32") / 255
-    paths, plain = tf.constant(table.path.tolist()), tf.constant(table.plain.tolist())
-    return lambda index: decode(paths[index], plain[index], base)
+def kept(table: pd.DataFrame, side: int) -> tf.Tensor:
+    """All photos of a table in memory, where tf.data works: uint8 `(N, side, side, 3)`."""
+    with tf.device("CPU"):
+        return tf.constant(load(table, side))
+
+
+def files(table: pd.DataFrame) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """The arguments of `read_square` for the photo of an index."""
+    with tf.device("CPU"):
+        paths, plain = tf.constant(table.path.tolist()), tf.constant(table.plain.tolist())
+    return lambda index: (paths[index], plain[index])
 
 
 def training(
@@ -280,7 +325,17 @@ def training(
         `({"masked": (B, S, S, 3), "mask": (B, S, S, 1)}, photo (B, S, S, 3))`, float32 in [0, 1];
         with labels also `"label": (B,)`.
     """
-    read = reader(table, jittered(table, size), cache)
+    base = jittered(table, size)
+    if cache or drawn(table):
+        photos_in_memory = kept(table, base)
+
+        def read(index):
+            return tf.cast(photos_in_memory[index], "float32") / 255
+    else:
+        file = files(table)
+
+        def read(index):
+            return decode(*file(index), base)
 
     def plan(epoch):
         return epoch_plan(len(table), steps, batch_size, seed, epoch)
@@ -320,10 +375,17 @@ def wire(
         place `"index"` (B,), `"cut"` (B, 2) and `"mirrored"` (B,); with labels also `"label"` (B,).
     """
     base = jittered(table, size)
-    if not resident:
-        look = reader(table, base, cache)
+    in_memory = kept(table, base) if (cache or drawn(table)) and not resident else None
+    file = files(table) if in_memory is None and not resident else None
     if labels is not None:
         labels = tf.constant(labels)
+
+    def look(index, cut, mirrored):
+        if in_memory is None:
+            photo = cut_resized(read_square(*file(index)), base, cut, size)
+        else:
+            photo = tf.slice(in_memory, (index, cut[0], cut[1], 0), (1, size, size, 3))[0]
+        return tf.cond(mirrored, lambda: tf.reverse(photo, [1]), lambda: photo)
 
     def plan(epoch):
         whole = epoch_plan(len(table), steps, batch_size, seed, epoch)
@@ -334,10 +396,7 @@ def wire(
         if resident:
             chosen["index"] = index
         else:
-            photo = tf.round(look(index) * 255)
-            chosen["photo"] = tf.cast(
-                view(photo, size, chosen.pop("cut"), chosen.pop("mirrored")), "uint8"
-            )
+            chosen["photo"] = look(index, chosen.pop("cut"), chosen.pop("mirrored"))
         return chosen if labels is None else chosen | {"label": labels[index]}
 
     return endless(plan, example, batch_size if rows is None else len(rows), first_epoch)
@@ -352,26 +411,44 @@ def part(planned: tf.Tensor, batch_size: int, rows: np.ndarray) -> tf.Tensor:
     return tf.reshape(tf.gather(batches, rows, axis=1), (-1, *planned.shape[1:]))
 
 
-def view(photo: tf.Tensor, size: int, cut: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
-    """A square of a photo, in a mirror or not."""
-    photo = tf.slice(photo, (cut[0], cut[1], 0), (size, size, 3))
-    return tf.cond(mirrored, lambda: tf.reverse(photo, [1]), lambda: photo)
-
-
 def fixed_wire(
     table: pd.DataFrame, size: int, batch_size: int, labels: np.ndarray | None = None
 ) -> tf.data.Dataset:
     """Whole photos with the table's own boxes or masks, in the table's order, once, as bytes.
 
+    Photos that take more than `KEPT` bytes are read anew every time, batch by batch.
+
     Returns:
         `{"photo": uint8 (B, S, S, 3), "mask": uint8 (B, S, S, 1)}`, with labels also `"label"`
         (B,); the last batch may be smaller.
     """
-    masks = np.stack([catalog.mask(row, size) for row in table.itertuples()]).astype("uint8")
-    kept = {"photo": load(table, size), "mask": masks}
-    if labels is not None:
-        kept["label"] = labels
-    return tf.data.Dataset.from_tensor_slices(kept).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+    def masks(rows):
+        missing = [catalog.mask(row, size).astype("uint8") for row in rows.itertuples()]
+        return np.stack(missing)
+
+    if len(table) * size**2 * 4 <= KEPT:
+        kept = {"photo": load(table, size), "mask": masks(table)}
+        if labels is not None:
+            kept["label"] = labels
+        return tf.data.Dataset.from_tensor_slices(kept).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+    def read(first):
+        rows = table.iloc[first : first + batch_size]
+        return np.stack([catalog.photo(row, size) for row in rows.itertuples()]), masks(rows)
+
+    def batch(first):
+        photo, mask = tf.numpy_function(read, [first], (tf.uint8, tf.uint8))
+        some = {
+            "photo": tf.ensure_shape(photo, (None, size, size, 3)),
+            "mask": tf.ensure_shape(mask, (None, size, size, 1)),
+        }
+        if labels is not None:
+            some["label"] = tf.constant(labels)[first : first + batch_size]
+        return some
+
+    first = tf.data.Dataset.range(0, len(table), batch_size)
+    return first.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 def fixed(

@@ -402,6 +402,20 @@ def test_fixed_batches_take_a_manifests_mask(tmp_path):
     np.testing.assert_array_equal(inputs["mask"][0, ..., 0], drawing[..., 0] / 255)
 
 
+def test_photos_too_many_to_keep_are_read_anew_and_the_same(folder, monkeypatch):
+    table = catalog.split_of(catalog.read(folder), "test")
+    labels = np.arange(len(table), dtype="int32")
+
+    def batches():
+        return [*pipeline.fixed_wire(table, 36, 2, labels).repeat(2).as_numpy_iterator()]
+
+    kept = batches()
+    monkeypatch.setattr(pipeline, "KEPT", 0)
+    for one, other in zip(kept, batches(), strict=True):
+        for name in ("photo", "mask", "label"):
+            np.testing.assert_array_equal(one[name], other[name])
+
+
 # Labels
 
 
