@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import torch
 from torch import nn
+from torch.func import functional_call
 from torch.nn import functional
 
 from recon.models.pix2pix import widths
@@ -115,9 +116,8 @@ class Pix2Pix(nn.Module):
         completed = torch.where(mask > 0, guess, masked)
         real = self.discriminator(photo, masked, mask)
         fake = self.discriminator(completed.detach(), masked, mask)
-        self.discriminator.requires_grad_(False)
-        scores = self.discriminator(completed, masked, mask)
-        self.discriminator.requires_grad_(True)
+        frozen = {name: w.detach() for name, w in self.discriminator.named_parameters()}
+        scores = functional_call(self.discriminator, frozen, (completed, masked, mask))
         judge = (cross_entropy(1.0, real) + cross_entropy(0.0, fake)) / 2
         l1 = ((photo - guess).abs() * mask).sum() / (3 * mask.sum())
         return judge + cross_entropy(1.0, scores) + 100 * 2 * l1  # [-1, 1] is twice as wide

@@ -1,0 +1,300 @@
+"""Whole trainings on one GPU, input included and without TensorFlow: parts of `benchmarks.gpu`.
+
+All photos lie on the device as uint8 (`recon.feeding`); what travels is which photo, from where it
+is cut, whether it is mirrored and where its boxes are (`recon.data.plan`), some bytes a photo.
+Decoding to that, and the boxes' pixels, are part of the compiled step.
+"""
+
+import itertools
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+TINY = {"sizes": [32, 64], "grid": 8, "widths": [8, 16, 32], "photos": 4, "minutes": 0.01}
+EVALUATED = 256  # side of the photos on which the U-Net is compared
+GOAL = 180  # seconds; the report's own took 6.5 hours
+JITTER = 286 / 256  # as in recon.data.pipeline, which needs TensorFlow
+
+
+def load(table: pd.DataFrame, size: int) -> np.ndarray:
+    """Read all photos of a table, a little larger than they are seen: uint8 `(N, S, S, 3)`."""
+    from recon.data import catalog
+
+    drawn = table.path.str.startswith("safari:").all()  # they vary by themselves
+    side = size if drawn else round(size * JITTER)
+    with ThreadPoolExecutor() as pool:
+        return np.stack(list(pool.map(lambda row: catalog.photo(row, side), table.itertuples())))
+
+
+def repeated(table: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The table's rows again and again, until there are so many: each is read anew."""
+    return table.iloc[np.arange(count) % len(table)].reset_index(drop=True)
+
+
+def batches(
+    photos: np.ndarray, size: int, batch_size: int, steps: int, count: int = 2
+) -> Iterator[tuple[dict]]:
+    """Batches without end, as Keras wants them of a generator."""
+    from recon.data import plan
+
+    for number in itertools.count():
+        for batch in plan.epoch(photos, size, batch_size, steps, 0, number, count):
+            yield (batch,)
+
+
+def timed():
+    """A callback that notes when epochs end, in its list `ends`."""
+    import keras
+
+    class Ends(keras.callbacks.Callback):
+        ends: list[float]
+
+        def on_train_begin(self, logs=None):
+            self.ends = [time.perf_counter()]
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.ends.append(time.perf_counter())
+
+    return Ends()
+
+
+def fed(model, photos: np.ndarray, together: int = 10):
+    """The model with its photos on the device; `fit` asks Python once for so many steps.
+
+    Between two steps of those nothing is asked for, and JAX runs ahead of the device anyway; what
+    is saved is Keras's callbacks.
+    """
+    from recon import feeding
+
+    whole = feeding.Fed(model, photos)
+    whole.compile(model.optimizer, jit_compile=True, steps_per_execution=together)
+    return whole
+
+
+def beside_harmonic(model, table: pd.DataFrame, size: int) -> dict:
+    """RMSE in the boxes, the network's and the harmonic fill's, on a table's photos and boxes."""
+    from recon import evaluate, methods
+
+    chosen = [methods.load("harmonic"), methods.learned_method("network", model)]
+    scores = evaluate.compare(chosen, table, size)
+    harmonic, network = (scores[name]["rmse"] for name in ("harmonic", "network"))
+    figures = {"photos": len(table), "harmonic": harmonic, "network": network}
+    return figures | {"against_harmonic": network / harmonic - 1}
+
+
+def report(scale, options) -> dict:
+    """pix2pix on as many photos, for as many epochs, as the challenge's report trained.
+
+    The clock runs from the first file to the last weight, compilation included.
+    """
+    from benchmarks import gpu
+    from recon.data import catalog
+
+    data, size = options.data or "safari", scale.size
+    table = catalog.load(data)
+    train = catalog.split_of(table, "train")
+    batch_size = options.batch or (4 if options.tiny else 32)
+    steps = -(-scale.photos // batch_size)
+
+    start = time.perf_counter()
+    photos = load(repeated(train, scale.photos), size)
+    read = time.perf_counter()
+    model = gpu.network(scale, rate=options.rate, steps=steps * scale.epochs)
+    whole, clock = fed(model, photos), timed()
+    built = time.perf_counter()
+    whole.fit(
+        batches(photos, size, batch_size, steps),
+        steps_per_epoch=steps,
+        epochs=scale.epochs,
+        shuffle=False,  # the plan does
+        verbose=0,
+        callbacks=[clock],
+    )
+    end = time.perf_counter()
+    epochs = np.diff(clock.ends)
+    usual = float(np.median(epochs[1:]))
+    result = {
+        "data": Path(data).name,
+        "distinct_photos": min(len(train), scale.photos),
+        "photos": scale.photos,
+        "epochs": scale.epochs,
+        "batch": batch_size,
+        "rate": options.rate,
+        "seconds": end - start,
+        "reading_seconds": read - start,
+        "building_seconds": built - read,
+        "compile_seconds": float(epochs[0]) - usual,
+        "epoch_seconds": usual,
+        "photos_per_second": steps * batch_size / usual,
+        "goal_seconds": GOAL,
+    }
+    print(
+        f"{scale.photos:,} photos ({result['distinct_photos']:,} different ones) × {scale.epochs} "
+        f"epochs: {result['seconds']:.0f} s (reading {result['reading_seconds']:.0f}, building "
+        f"{result['building_seconds']:.0f}, compiling {result['compile_seconds']:.0f}); then "
+        f"{result['photos_per_second']:,.0f} photos a second",
+        flush=True,
+    )
+    held = catalog.split_of(table, "val").head(8 if options.tiny else None)
+    result["val"] = beside_harmonic(model, held, size)
+    print(f"on {len(held)} held-out photos: {told(result['val'])}", flush=True)
+    return result
+
+
+def told(figures: dict) -> str:
+    """One line about a comparison."""
+    return (
+        f"RMSE {figures['network']:.4f}, harmonic {figures['harmonic']:.4f}: "
+        f"{figures['against_harmonic']:+.1%}"
+    )
+
+
+# The U-Net for the score ------------------------------------------------------------------------
+
+
+def add_arguments(group) -> None:
+    """What can be asked of the U-Net's training."""
+    group.add_argument("--minutes", type=float, default=8.0, help="of training, all stages")
+    group.add_argument("--sizes", type=int, nargs="+", default=[128, 256], help="one after another")
+    group.add_argument("--last", type=float, default=0.4, help="part of the time the last gets")
+    group.add_argument("--boxes", type=int, nargs="+", default=[4, 2], help="a photo, per size")
+    group.add_argument("--rates", type=float, nargs="+", default=[2e-3, 1e-3], help="per size")
+    group.add_argument("--photos", type=int, default=64, help="photos a step")
+    group.add_argument("--grid", type=int, default=32, help="patches a side")
+    group.add_argument("--widths", type=int, nargs="+", default=[64, 128, 256], help="channels")
+    group.add_argument("--depth", type=int, default=1, help="convolutions of a level")
+    group.add_argument("--optimizer", choices=("adam", "muon"), default="muon")
+    group.add_argument(
+        "--licensed", action="store_true", help="photos whose licence is stated, and drawn ones"
+    )
+    group.add_argument(
+        "--weights",
+        type=Path,
+        help="file.safetensors to keep them in, as `recon.models.shipped` reads them",
+    )
+
+
+def falling(rate: float, seconds: float):
+    """A callback: the rate falls linearly to 0 in that time, and then training ends."""
+    import keras
+
+    class Falling(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.start = time.perf_counter()
+
+        def left(self) -> float:
+            return 1 - (time.perf_counter() - self.start) / seconds
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.optimizer.learning_rate = rate * max(self.left(), 1e-3)
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = self.left() <= 0
+            if "val_rmse" in (logs or {}):
+                figures = ", ".join(f"{name} {logs[name]:.4f}" for name in ("rmse", "val_rmse"))
+                print(f"{min(1 - self.left(), 1):4.0%}, epoch {epoch + 1}: {figures}", flush=True)
+
+    return Falling()
+
+
+def to_learn_from(options) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The whole table, and the rows to train on."""
+    from data_tools import licensed
+    from recon.data import catalog, tables
+
+    table = catalog.load(options.data or "safari")
+    train = catalog.split_of(table, "train")
+    if options.licensed:
+        columns = ("path", "split", "licence")
+        rows = licensed.stated(tables.read(Path(options.data) / catalog.MANIFEST, columns))
+        train = train[train.file.isin([row["path"] for row in rows])]
+        drawn = catalog.split_of(catalog.load("safari"), "train").head(320)
+        train = pd.concat([train, drawn], ignore_index=True)
+    return table, train.head(16) if options.tiny else train
+
+
+def wire(table: pd.DataFrame, size: int) -> dict[str, np.ndarray]:
+    """Whole photos and their masks, as they travel to `feeding.Fed`."""
+    from recon.data import catalog
+
+    rows = list(table.itertuples())
+    return {
+        "photo": np.stack([catalog.photo(row, size) for row in rows]),
+        "mask": np.stack([catalog.mask(row, size) for row in rows]).astype("uint8"),
+    }
+
+
+def stage(model, train: pd.DataFrame, val: pd.DataFrame, seconds: float, rate, boxes, options):
+    """Train a model for some time at its size; gives the figures along the way."""
+    from recon import fitting
+
+    model.compile(fitting.optimizer(options.optimizer, rate, 0.95, 1.0, 0.0, 1), jit_compile=True)
+    photos = load(train, model.size)
+    steps, each = (2, 1) if options.tiny else (200, 20)
+    whole = fed(model, photos, together=steps)
+    history = whole.fit(
+        batches(photos, model.size, options.photos, steps, boxes),
+        steps_per_epoch=steps,
+        epochs=1 if options.tiny else 10**6,
+        validation_data=wire(val, model.size),
+        validation_batch_size=32,
+        validation_freq=each,
+        shuffle=False,  # the plan does
+        verbose=0,
+        callbacks=[falling(rate, seconds)],
+    ).history
+    return {
+        "size": model.size,
+        "seconds": seconds,
+        "photos_seen": len(history["rmse"]) * steps * options.photos,
+        "rmse": history["rmse"][each - 1 :: each],
+        "val_rmse": history.get("val_rmse", []),  # none where the time was too short
+    }
+
+
+def unet(options) -> dict:
+    """Train the U-Net small and then large, keep its weights, compare them with harmonic.
+
+    What is compared is what is kept: kernels of 16 bits, at work in float32.
+    """
+    import keras
+
+    from recon.data import catalog
+    from recon.models import shipped, unet
+
+    table, train = to_learn_from(options)
+    few = 8 if options.tiny else None
+    val, test = (catalog.split_of(table, split).head(few) for split in ("val", "test"))
+    *earlier, last = options.sizes
+    parts = [(1 - options.last) / len(earlier) for _ in earlier] + [options.last]
+    seconds = [60 * options.minutes * part / sum(parts) for part in parts]
+    result = {"photos": len(train), "licensed": options.licensed, "stages": []}
+
+    def build(size: int):
+        return unet.UNet(size, max(size // options.grid, 1), options.widths, options.depth)
+
+    model = None
+    stages = options.sizes, seconds, options.rates, options.boxes
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    for size, time_left, rate, boxes in zip(*stages, strict=True):
+        smaller, model = model, build(size)
+        if smaller:
+            unet.grow(model, smaller)
+        print(f"{size}×{size}, {len(train):,} photos, {time_left:.0f} s", flush=True)
+        result["stages"].append(stage(model, train, val, time_left, rate, boxes, options))
+    keras.mixed_precision.set_dtype_policy("float32")
+    with tempfile.TemporaryDirectory() as folder:
+        path = options.weights or Path(folder) / "unet.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shipped.save(path, model)
+        model = shipped.load(path)
+    result |= {"settings": model.settings, "parameters": model.network.count_params()}
+    for name, held in (("val", val), ("test", test)):
+        result[name] = beside_harmonic(model, held, last if options.tiny else EVALUATED)
+        print(f"on {len(held)} {name} photos: {told(result[name])}", flush=True)
+    return result

@@ -1,0 +1,61 @@
+"""All that is random about an epoch, drawn by NumPy: where TensorFlow is not installed.
+
+The same definitions as in `pipeline`, so that everything is as likely as there; the numbers are
+others. What comes out is what travels to `feeding.Fed`, whose photos lie on the device.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from recon import boxes
+
+
+def order(count: int, steps: int, batch_size: int, generator: np.random.Generator) -> np.ndarray:
+    """Draw the order of an epoch, as `pipeline.epoch_order` does: shuffles cut to whole batches.
+
+    Returns:
+        int32 `(steps * batch_size,)`: indices; no batch holds a photo twice, unless there are
+        fewer photos than that.
+    """
+    wanted = steps * batch_size
+    used = count - count % batch_size or count  # of one shuffle
+    shuffles = [generator.permutation(count)[:used] for _ in range(-(-wanted // used))]
+    return np.concatenate(shuffles)[:wanted].astype("int32")
+
+
+def epoch(
+    photos: np.ndarray,
+    size: int,
+    batch_size: int,
+    steps: int,
+    seed: int = 0,
+    number: int = 0,
+    count: int = 2,
+) -> Iterator[dict[str, np.ndarray]]:
+    """The batches of an epoch, as `pipeline.wire` has them of resident photos.
+
+    Args:
+        photos: uint8 `(N, S, S, 3)`; S is at least `size`, and what is more is cut off.
+        size: height and width of what a model sees.
+        batch_size: photos a batch.
+        steps: batches.
+        seed: with the epoch's number, decides all.
+        number: the epoch's, from 0.
+        count: boxes missing from a photo.
+
+    Yields:
+        `{"index" (B,), "cut" (B, 2), "mirrored" (B,), "corners" (B, count, 2)}`, see
+        `feeding.Feed`.
+    """
+    generator = np.random.default_rng([seed, number])
+    all_of_it, spare = steps * batch_size, photos.shape[1] - size
+    places = size - boxes.side(size) + 1
+    drawn = {
+        "index": order(len(photos), steps, batch_size, generator),
+        "cut": generator.integers(0, spare + 1, (all_of_it, 2), "int32"),
+        "mirrored": generator.random(all_of_it) < 0.5,
+        "corners": generator.integers(0, places, (all_of_it, count, 2), "int32"),
+    }
+    for start in range(0, all_of_it, batch_size):
+        yield {name: rows[start : start + batch_size] for name, rows in drawn.items()}
