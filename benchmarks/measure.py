@@ -106,6 +106,17 @@ def machine(*modules: str) -> dict:
     }
 
 
+def photos(count: int, size: int):
+    """Noise with a hole, always the same: masked, mask and photo, as the pipeline gives them."""
+    import numpy as np
+
+    photo = np.random.default_rng(0).random((count, size, size, 3), "float32")
+    mask = np.zeros((count, size, size, 1), "float32")
+    side = size * 75 // 256
+    mask[:, size // 3 : size // 3 + side, size // 4 : size // 4 + side] = 1
+    return photo * (1 - mask), mask, photo
+
+
 def parser(description: str | None, repeats: int) -> argparse.ArgumentParser:
     """The options that every script has: `--repeats` and `--out`.
 

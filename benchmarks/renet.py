@@ -12,16 +12,12 @@ from benchmarks import measure
 
 SIZE, HIDDEN, PATCH = 256, 64, 4
 BATCHES = (1, 4)
+GOAL = 1.05
 
 
-def photos(count: int):
-    """Noise with a 75×75 hole: `masked`, `mask` and `photo`, as the pipeline gives them."""
-    import numpy as np
-
-    photo = np.random.default_rng(0).random((count, SIZE, SIZE, 3), "float32")
-    mask = np.zeros((count, SIZE, SIZE, 1), "float32")
-    mask[:, 90:165, 60:135] = 1
-    return photo * (1 - mask), mask, photo
+def needs() -> str | None:
+    """PyTorch."""
+    return measure.missing("torch")
 
 
 def keras_step(count: int):
@@ -32,7 +28,7 @@ def keras_step(count: int):
     from recon import fitting
     from recon.models import bilstm
 
-    masked, mask, photo = (ops.convert_to_tensor(x) for x in photos(count))
+    masked, mask, photo = (ops.convert_to_tensor(x) for x in measure.photos(count, SIZE))
     model = bilstm.BiLSTM(SIZE, HIDDEN, PATCH)
     jit = keras.backend.backend() == "jax"  # as recon.train on a CPU
     model.compile(fitting.optimizer("adam", 1e-3, 0.9, 1.0, 0.0, 1), jit_compile=jit)
@@ -47,7 +43,7 @@ def torch_step(count: int):
     """The same in eager PyTorch."""
     from benchmarks import peers
 
-    batch = [peers.tensor(x) for x in photos(count)]
+    batch = [peers.tensor(x) for x in measure.photos(count, SIZE)]
     model = peers.Regression(peers.ReNet(HIDDEN, PATCH))
     train = peers.training_step(model, peers.adam(model, 1e-3, 0.9))
     return lambda: train(*batch), peers.count(model)
@@ -79,6 +75,19 @@ def compare(threads: int, repeats: int) -> dict:
             flush=True,
         )
     return result | {"repeats": repeats, "threads": threads} | measure.machine("torch")
+
+
+def rows(result: dict) -> list[tuple[str, str, str, str]]:
+    """Lines of the README's table."""
+    return [
+        (
+            f"ReNet-{result['size']} step, batch {row['batch']}: CPU-seconds over eager PyTorch's",
+            f"{row['ratio']:.2f}",
+            f"≤ {GOAL:.2f}",
+            "python -m benchmarks.renet",
+        )
+        for row in result["steps"]
+    ]
 
 
 def main() -> None:
