@@ -42,7 +42,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import gpu_training, gpu_work, measure
@@ -483,7 +483,7 @@ def summed(rows: list[tuple[str, float, int]], steps: int) -> dict:
 
 def profile(scale: Scale, options) -> dict:
     """Leave out one thing after another; then the kernels, ours and PyTorch's."""
-    count = options.batch or scale.batches[-1 if options.tiny else 3]
+    count = options.batch or (2 if options.tiny else 64)
     batch = photos(scale, count)
     result = {"batch": count, "variants": {}}
 
@@ -628,6 +628,7 @@ def arguments():
     parser.add_argument("--data", help="folder of photos; by default the drawn ones")
     parser.add_argument("--peak", type=float, help="the chip's rate, 10¹² operations a second")
     parser.add_argument("--batch", type=int, help="photos a step, in training and profile")
+    parser.add_argument("--batches", type=int, nargs="+", help="photos a step, in step")
     parser.add_argument("--rate", type=float, default=5e-4, help="learning rate of `training`")
     gpu_training.add_arguments(parser.add_argument_group("unet"))
     return parser
@@ -643,6 +644,8 @@ def main(words: list[str] | None = None) -> None:
     scale = TINY if options.tiny else FULL
     if options.tiny:
         vars(options).update(gpu_training.TINY)
+    if options.batches:
+        scale = replace(scale, batches=tuple(options.batches))
     machine = measure.machine("jax", "torch")
     out = options.out or measure.RESULTS / "gpu.json"
     result = before(out, machine) | {"tiny": options.tiny, "machine": machine}

@@ -63,16 +63,18 @@ def timed():
     return Ends()
 
 
-def fed(model, photos: np.ndarray, together: int = 10):
-    """The model with its photos on the device; `fit` asks Python once for so many steps.
+def fed(model, photos: np.ndarray, steps: int):
+    """The model with its photos on the device, to be trained so many steps an epoch.
 
-    Between two steps of those nothing is asked for, and JAX runs ahead of the device anyway; what
+    Keras is asked to run many steps on end, a divisor of the epoch's: it would run more than that
+    otherwise. On JAX these are as many calls, and the device is never waited for in between; what
     is saved is Keras's callbacks.
     """
     from recon import feeding
 
+    together = max(number for number in range(1, 26) if steps % number == 0)
     whole = feeding.Fed(model, photos)
-    whole.compile(model.optimizer, jit_compile=True, steps_per_execution=together)
+    whole.compile(model.optimizer, jit_compile=model.jit_compile, steps_per_execution=together)
     return whole
 
 
@@ -105,7 +107,7 @@ def report(scale, options) -> dict:
     photos = load(repeated(train, scale.photos), size)
     read = time.perf_counter()
     model = gpu.network(scale, rate=options.rate, steps=steps * scale.epochs)
-    whole, clock = fed(model, photos), timed()
+    whole, clock = fed(model, photos, steps), timed()
     built = time.perf_counter()
     whole.fit(
         batches(photos, size, batch_size, steps),
@@ -231,12 +233,15 @@ def wire(table: pd.DataFrame, size: int) -> dict[str, np.ndarray]:
 
 def stage(model, train: pd.DataFrame, val: pd.DataFrame, seconds: float, rate, boxes, options):
     """Train a model for some time at its size; gives the figures along the way."""
+    import keras
+
     from recon import fitting
 
-    model.compile(fitting.optimizer(options.optimizer, rate, 0.95, 1.0, 0.0, 1), jit_compile=True)
+    optimizer = fitting.optimizer(options.optimizer, rate, 0.95, 1.0, 0.0, 1)
+    model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
     photos = load(train, model.size)
     steps, each = (2, 1) if options.tiny else (200, 20)
-    whole = fed(model, photos, together=steps)
+    whole = fed(model, photos, steps)
     history = whole.fit(
         batches(photos, model.size, options.photos, steps, boxes),
         steps_per_epoch=steps,
