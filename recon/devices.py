@@ -68,6 +68,21 @@ class Team(NamedTuple):
         """What a batch must be a multiple of; twice as much if a model treats its halves apart."""
         return self.size * (2 if halves and self.size > 1 else 1)
 
+    def check_batch(self, batch_size: int, halves: bool) -> None:
+        """See that the devices can share a batch evenly.
+
+        Raises:
+            BadInput: they cannot.
+        """
+        unit = self.unit(halves)
+        if batch_size % unit:
+            apart = ", half by half" if halves else ""
+            below = batch_size - batch_size % unit
+            raise BadInput(
+                f"--batch-size {batch_size}: does not divide among {self.size} devices{apart}; "
+                f"take {f'{below} or ' if below else ''}{below + unit}"
+            )
+
     def rows(self, batch_size: int, halves: bool) -> np.ndarray:
         """Which rows of every whole batch this machine reads, in the order in which it does.
 
@@ -86,18 +101,43 @@ class Team(NamedTuple):
             rows = rows.reshape(2, self.size, -1).swapaxes(0, 1).ravel()
         return rows.reshape(self.machines, -1)[self.machine]
 
-    def distributed(self, dataset, batch_size: int):
-        """What `fit` takes for this machine's part of all batches.
+    def shared(self, count: int, batch_size: int, halves: bool) -> np.ndarray:
+        """Which of `count` rows in their order, batch after batch, this machine reads.
+
+        What the devices cannot share evenly, less than `unit(halves)` rows at the end, is left out.
+
+        Raises:
+            BadInput: that is all there is.
+        """
+        unit = self.unit(halves)
+        kept = count - count % unit
+        if not kept:
+            raise BadInput(
+                f"--devices: {self.size} devices cannot share {count} validation photos; "
+                f"take fewer devices, or {unit} photos or more"
+            )
+        starts = range(0, kept, batch_size)
+        return np.concatenate(
+            [start + self.rows(min(batch_size, kept - start), halves) for start in starts]
+        )
+
+    def distributed(self, dataset):
+        """What `fit` takes for this machine's batches.
 
         Args:
-            dataset: of tf.data, in batches of `batch_size / machines`.
-            batch_size: of the whole batch.
+            dataset: of tf.data; each of its batches divides among this machine's devices.
         """
-        if self.machines == 1 or not self.replicated:
+        if not self.replicated:
             return dataset
-        return self.strategy.distribute_datasets_from_function(
-            lambda context: dataset.rebatch(batch_size // self.size)
-        )
+        import tensorflow as tf
+
+        def parts(batch):  # one for each device, where Keras would fill one after the other
+            return tf.data.Dataset.from_tensor_slices(
+                {name: tf.stack(tf.split(rows, self.devices)) for name, rows in batch.items()}
+            )
+
+        divided = dataset.flat_map(parts).prefetch(tf.data.AUTOTUNE)
+        return self.strategy.distribute_datasets_from_function(lambda context: divided)
 
     @contextmanager
     def folder(self, out: Path) -> Iterator[Path]:
@@ -131,6 +171,13 @@ class Team(NamedTuple):
                 if is_lost(error):
                     raise BadInput(f"another machine is gone; {advice}, on all of them") from None
             raise
+
+    def part(self) -> None:
+        """The machines need each other no more: the chief has some work left."""
+        if self.machines > 1 and keras.backend.backend() == "jax":
+            import jax
+
+            jax.distributed.shutdown()
 
     def told(self) -> str:
         """One line: what shares the training."""
@@ -282,23 +329,6 @@ def jax_machines(devices: int, addresses: list[str], machine: int) -> Team:
     return Team(devices, len(addresses), machine, kind, strategy)
 
 
-def check_batch(batch_size: int, team: Team, halves: bool) -> None:
-    """See that devices can share a batch evenly.
-
-    Raises:
-        BadInput: they cannot.
-    """
-    unit = team.unit(halves)
-    if batch_size % unit:
-        shared = f"{team.size} devices" + (", half by half" if halves else "")
-        below = batch_size - batch_size % unit
-        either = f"{below} or " if below else ""
-        raise BadInput(
-            f"--batch-size {batch_size}: does not divide among {shared}; "
-            f"take {either}{below + unit}"
-        )
-
-
 def prepare(model: keras.Model, team: Team) -> None:
     """Make a built model ready to be trained by replicas, within `team.scope()`."""
     if not team.replicated:
@@ -306,6 +336,7 @@ def prepare(model: keras.Model, team: Team) -> None:
     # Keras would average a first batch over all machines, to build the model, and cannot; without
     # a strategy of its own the model takes that of the scope, and this one is built.
     model._distribute_strategy = None
+    model.optimizer.build(model.trainable_variables)
     for layer in model._flatten_layers():  # statistics are those of the whole batch
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
@@ -356,9 +387,7 @@ def reported(logs: dict) -> dict:
     Of several machines' it takes the mean along their first axis, which a number has not.
     """
     here = replica()
-    if here is None or not hasattr(here.strategy, "cluster_resolver"):
-        return logs
-    if here.strategy.cluster_resolver is None:  # one machine
+    if here is None or here.strategy.cluster_resolver is None:  # one machine
         return logs
     return {name: ops.expand_dims(value, 0) for name, value in logs.items()}
 

@@ -15,6 +15,7 @@ from recon import (
     atomic,
     classical,
     commandline,
+    devices,
     evaluate,
     feeding,
     fitting,
@@ -24,6 +25,7 @@ from recon import (
     runs,
 )
 from recon.data import catalog
+from recon.devices import start as start_devices  # `devices` is an option of `train`
 from recon.errors import BadInput
 
 SHOWN = 8  # validation photos in the picture after every epoch
@@ -173,6 +175,11 @@ def resume_settings(stated: Settings, config: dict, out: Path) -> Settings:
     return had
 
 
+def halves(settings: Settings) -> bool:
+    """Whether the model treats the two halves of a batch apart."""
+    return getattr(models.find(settings.model), "EVEN_BATCH", False)
+
+
 def default_out(settings: Settings) -> Path:
     """runs/MODEL-DATA-SIZE"""
     data = "safari" if settings.data == "safari" else Path(settings.data).resolve().name
@@ -235,7 +242,9 @@ def check_start(settings: Settings) -> None:
         )
 
 
-def begin(stated: Settings, out: Path | None, resume: bool) -> tuple[Settings, Path]:
+def begin(
+    stated: Settings, out: Path | None, resume: bool, team: devices.Team
+) -> tuple[Settings, Path]:
     """Settle the settings and the folder of a run, new or resumed.
 
     Raises:
@@ -244,7 +253,9 @@ def begin(stated: Settings, out: Path | None, resume: bool) -> tuple[Settings, P
     if not resume:
         settings = resolve(stated)
         out = out or default_out(settings)
-        runs.check_free(out)
+        team.check_batch(settings.batch_size, halves(settings))
+        if team.is_chief:
+            runs.check_free(out)
         if settings.start:
             check_start(settings)
         return settings, out
@@ -252,19 +263,21 @@ def begin(stated: Settings, out: Path | None, resume: bool) -> tuple[Settings, P
     if not (out / runs.CONFIG).exists():
         raise BadInput(f"{out}: nothing to resume (it has no {runs.CONFIG}); leave --resume out")
     settings = resume_settings(stated, runs.read_config(out), out)
+    team.check_batch(settings.batch_size, halves(settings))
     if (out / runs.REPORT).is_file():
         raise BadInput(f"{out}: nothing to resume, this run is finished; see {out / runs.REPORT}")
     return settings, out
 
 
-def compiled(settings: Settings, steps: int) -> keras.Model:
+def compiled(settings: Settings, steps: int, replicated: bool = False) -> keras.Model:
     """Build the model and give it its optimiser, for a training of so many steps."""
     build = models.find(settings.model).build
     model = build(settings.size, *([settings.objective] if settings.objective else []))
     rates = settings.learning_rate, settings.beta_1, settings.decay_from, settings.ema
     optimizer = fitting.optimizer(settings.optimizer, *rates, steps)
-    # XLA is slower than oneDNN on a CPU, and faster on everything else.
-    jit = "auto" if has_gpu() else keras.backend.backend() == "jax"
+    # XLA is slower than oneDNN on a CPU, and faster on everything else; it compiles no step that
+    # TensorFlow's replicas share.
+    jit = "auto" if has_gpu() and not replicated else keras.backend.backend() == "jax"
     model.compile(optimizer, jit_compile=jit)
     return model
 
@@ -282,16 +295,21 @@ def grow(settings: Settings, model: keras.Model) -> None:
         raise BadInput(f"--start {settings.start}: {error}") from None
 
 
-def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras.Model:
-    """Train from the last checkpoint, or from the start, to the last epoch.
+def fit(
+    settings: Settings,
+    out: Path,
+    splits: dict[str, pd.DataFrame],
+    team: devices.Team,
+    place: Path,
+) -> None:
+    """Train from the last checkpoint, or from the start, to the last epoch, and save the model.
 
     Args:
         settings: resolved.
         out: the run's folder.
         splits: photos to train on, and to watch.
-
-    Returns:
-        the trained model, with averaged weights where the settings ask for them.
+        team: who shares the training; called in its scope.
+        place: where this machine writes; `out`, if it is the chief.
 
     Raises:
         BadInput: the loss is no number.
@@ -305,7 +323,7 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
     keras.mixed_precision.set_dtype_policy(settings.precision)
     size, batch_size = settings.size, settings.batch_size
     steps = settings.steps_per_epoch or math.ceil(len(splits["train"]) / batch_size)
-    model = compiled(settings, settings.epochs * steps)
+    model = compiled(settings, settings.epochs * steps, team.replicated)
     done = runs.load_checkpoint(out, model)
     if settings.start and not done:
         grow(settings, model)
@@ -321,7 +339,11 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
         if hasattr(model, "samples"):  # it draws from nothing, whatever is masked
             plots.contact_sheet(path, *np.split(model.samples(4 * SHOWN), 4))
             return
-        completed = methods.learned_method("", model)(shown["masked"], shown["mask"])
+        if team.replicated:  # each of them would predict all
+            guess = keras.ops.convert_to_numpy(model(shown, training=False))
+            completed = classical.paste(shown["masked"], shown["mask"], guess)
+        else:
+            completed = methods.learned_method("", model)(shown["masked"], shown["mask"])
         plots.contact_sheet(path, shown["masked"], completed, photo)
 
     base = pipeline.jittered(splits["train"], size)
@@ -329,53 +351,58 @@ def fit(settings: Settings, out: Path, splits: dict[str, pd.DataFrame]) -> keras
     # On a CPU they lie in the same memory anyway, and a slice is cheaper than a gather.
     resident = fits and has_gpu()
     fed = feeding.Fed(model, pipeline.load(splits["train"], base) if resident else None)
+    devices.prepare(fed, team)
+    apart = halves(settings)
+    unit = team.unit(apart)
+    together = evaluate.BATCH - evaluate.BATCH % unit or unit
+    val = splits["val"].iloc[team.shared(len(splits["val"]), together, apart)]
+    batches = pipeline.wire(
+        splits["train"],
+        size,
+        batch_size,
+        steps,
+        settings.seed,
+        done,
+        fits,
+        labels(splits["train"]),
+        settings.boxes,
+        resident,
+        team.rows(batch_size, apart),
+    )
+    validation = pipeline.fixed_wire(val, size, together // team.machines, labels(val))
     try:
         with fitting.StopAtCtrlC() as stop_at_ctrl_c:
             fed.fit(
-                pipeline.wire(
-                    splits["train"],
-                    size,
-                    batch_size,
-                    steps,
-                    settings.seed,
-                    done,
-                    fits,
-                    labels(splits["train"]),
-                    settings.boxes,
-                    resident,
-                ),
+                team.distributed(batches),
                 steps_per_epoch=steps,
                 initial_epoch=done,
                 epochs=settings.epochs,
                 shuffle=False,  # the pipeline does
-                validation_data=pipeline.fixed_wire(
-                    splits["val"], size, evaluate.BATCH, labels(splits["val"])
-                ),
+                validation_data=team.distributed(validation),
                 verbose=1 if sys.stdout.isatty() else 2,  # a bar; in a log, a line per epoch
                 callbacks=[
                     stop_at_ctrl_c,
                     fitting.StopAtNaN(out),
                     fitting.Reseed(settings.seed),
                     fitting.ValidateAveraged(),
-                    fitting.Clock(out),
+                    fitting.Clock(place),
                     # before TensorBoard, whose errors are TensorFlow's
-                    fitting.Record(out, picture),
-                    keras.callbacks.TensorBoard(out / runs.LOGS, write_graph=False),
+                    fitting.Record(place, picture),
+                    keras.callbacks.TensorBoard(place / runs.LOGS, write_graph=False),
                 ],
             )
     except tf.errors.ResourceExhaustedError as error:
         # TensorBoard's log on a full disk, or too little memory for a batch
         raise OSError(error.message.splitlines()[0].split("}} ")[-1]) from None
-    return model
+    with atomic.writing(place / runs.MODEL) as temporary:
+        model.save(temporary)
 
 
-def finish(settings: Settings, out: Path, model: keras.Model, test: pd.DataFrame) -> None:
-    """Save the model, compare it with the classical fills, and draw what came of it.
+def finish(settings: Settings, out: Path, test: pd.DataFrame) -> None:
+    """Compare the trained model with the classical fills, and draw what came of it.
 
     What is measured is the file as others will read it: in float32, whatever it was trained in.
     """
-    with atomic.writing(out / runs.MODEL) as temporary:
-        model.save(temporary)
     keras.mixed_precision.set_dtype_policy("float32")
     model = runs.load_model(out)
     plots.curves(out / "curves.png", runs.read_history(out))
@@ -395,6 +422,9 @@ def train(
     *,
     out: Annotated[Path | None, Parameter(group="Run")] = None,
     resume: Annotated[bool, Parameter(group="Run")] = False,
+    devices: Annotated[int | None, Parameter(group="Run")] = None,
+    machines: Annotated[list[str] | None, Parameter(group="Run")] = None,
+    machine: Annotated[int | None, Parameter(group="Run")] = None,
 ) -> None:
     """Train a model on photos, and compare it with the classical fills on others.
 
@@ -403,11 +433,20 @@ def train(
     out
         The run's folder; by default runs/MODEL-DATA-SIZE.
     resume
-        Go on with an interrupted run.
+        Go on with an interrupted run, on as many devices as are named now.
+    devices
+        How many GPUs share every batch, on each machine; without a GPU, so many virtual devices of
+        the CPU. What is trained does not depend on it, but for rounding.
+    machines
+        HOST:PORT of every machine that shares the training, the chief's first; by default as
+        TF_CONFIG says, where that is set. See docs/several-machines.md.
+    machine
+        Which of them this one is, from 0.
     """
-    settings, out = begin(settings or Settings(), out, resume)
+    team = start_devices(devices, machines, machine)
+    settings, out = begin(settings or Settings(), out, resume, team)
     splits = photos_of(settings)
-    if not resume:
+    if team.is_chief and not resume:
         runs.start_folder(out)
         runs.write_json(
             out / runs.CONFIG, {"settings": asdict(settings), "versions": runs.versions()}
@@ -415,9 +454,14 @@ def train(
         if settings.start:  # what its weights have cost
             runs.write_json(out / runs.CLOCK, runs.read_clock(Path(settings.start)))
     print(summary(settings, splits), flush=True)
+    if team.size > 1:
+        print(team.told(), flush=True)
     try:
-        model = fit(settings, out, splits)
-        finish(settings, out, model, splits["test"])
+        with team.together(runs.how_to_resume(out)), team.folder(out) as place, team.scope():
+            fit(settings, out, splits, team, place)
+        team.part()
+        if team.is_chief:
+            finish(settings, out, splits["test"])
     except KeyboardInterrupt:
         commandline.stop(f"stopped; {runs.how_to_resume(out)}", 130)
     except OSError as error:  # a full disk, above all
