@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+from benchmarks import __main__ as bench
 from benchmarks import measure
+from recon.errors import BadInput
 from recon.models import bilstm, pix2pix
 
 
@@ -52,12 +54,65 @@ def test_what_is_missing_is_said_with_what_to_do():
     )
 
 
-def photos(count, size):
-    """Noise with a hole, in [0, 1]."""
-    photo = np.random.default_rng(0).random((count, size, size, 3), "float32")
-    mask = np.zeros((count, size, size, 1), "float32")
-    mask[:, 5:14, 8:17] = 1
-    return photo * (1 - mask), mask, photo
+def test_every_figure_has_a_script_that_puts_it_into_words():
+    results = bench.results()
+    assert {"prompts", "renet", "sampler"} <= set(results) <= set(bench.sources())
+    for name, result in results.items():
+        rows = bench.script(name).rows(result)
+        assert rows
+        for row in rows:
+            assert all(isinstance(cell, str) and cell and "|" not in cell for cell in row)
+            assert row[-1].startswith("python -m benchmarks.")
+        assert {"cpu", "versions"} <= set(measure_of(result))
+
+
+def measure_of(result):
+    """What ran, of a result: in it, or in one of its parts."""
+    parts = [result, *(part for part in result.values() if isinstance(part, dict))]
+    parts += [part["machine"] for part in parts if "machine" in part]
+    return next(part for part in parts if "versions" in part)
+
+
+def test_the_readme_has_the_table_of_the_committed_figures():
+    text = bench.README.read_text()
+    start, end = bench.between(text)
+    assert text[start:end].strip() == bench.table(), "draw it: python -m benchmarks --table-only"
+
+
+def test_a_readme_without_its_marks_is_named():
+    with pytest.raises(BadInput, match="once each, around the table"):
+        bench.between(f"no table {bench.MARKS[1]} {bench.MARKS[0]}")
+
+
+def test_drawing_changes_nothing_but_the_table(monkeypatch, tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{bench.MARKS[0]}\nolder\n{bench.MARKS[1]}\nafter\n")
+    monkeypatch.setattr(bench, "README", readme)
+    monkeypatch.setattr(bench, "results", dict)
+    bench.draw()
+    assert readme.read_text().splitlines()[::5] == ["before", "after"]
+    assert "older" not in readme.read_text()
+
+
+@pytest.mark.parametrize("name", sorted(bench.sources()))
+def test_a_script_says_what_it_needs(name):
+    needs = bench.script(name).needs()
+    assert needs is None or (len(needs) > 10 and "\n" not in needs)
+
+
+def test_scripts_run_in_turn_and_those_left_out_have_a_reason(monkeypatch, capsys):
+    ran = []
+    monkeypatch.setattr(bench, "draw", lambda: ran.append("table"))
+    monkeypatch.setattr(
+        bench,
+        "run",
+        lambda name, options: ran.append((name, *options)) or {"renet": "no"}.get(name),
+    )
+    bench.benchmarks(["renet", "sampler"], repeats=2)
+    assert ran == [("renet", "--repeats", "2"), ("sampler", "--repeats", "2"), "table"]
+    assert "renet:\nleft out: no\nsampler:\n" in capsys.readouterr().out
+    with pytest.raises(BadInput, match="nonesuch: no such benchmark; there are "):
+        bench.benchmarks(["nonesuch"])
 
 
 def close(ours, theirs):
@@ -87,7 +142,7 @@ def recon_loss(model, masked, mask, photo):
 def test_pix2pix_in_pytorch_is_the_same_network_with_the_same_step(peers):
     settings = {"filters": 4, "widest": 8, "judge_filters": 3, "dropout": 0.0}
     ours = pix2pix.Pix2Pix(32, kind="instance", **settings)
-    given = photos(2, 32)
+    given = measure.photos(2, 32)
     loss, gradients = recon_loss(ours, *map(ops.convert_to_tensor, given))
 
     theirs = peers.Pix2Pix(32, **settings)
@@ -106,7 +161,7 @@ def test_pix2pix_in_pytorch_is_the_same_network_with_the_same_step(peers):
 def test_pytorchs_step_is_adams_as_in_keras(peers):
     settings = {"filters": 4, "widest": 8, "judge_filters": 3, "dropout": 0.0}
     ours = pix2pix.Pix2Pix(32, kind="instance", **settings)
-    masked, mask, photo = photos(2, 32)
+    masked, mask, photo = measure.photos(2, 32)
     theirs = peers.Pix2Pix(32, **settings)
     peers.copy_weights(ours.trainable_variables, theirs)
     ours.compile(keras.optimizers.Adam(1e-3, beta_1=0.5), jit_compile=False)
@@ -132,7 +187,7 @@ def test_renet_in_pytorch_is_the_same_network(peers):
 
     hidden, patch = 3, 4
     ours = bilstm.BiLSTM(32, hidden, patch)
-    given = photos(2, 32)
+    given = measure.photos(2, 32)
     inputs = {"masked": given[0], "mask": given[1]}
     theirs = peers.Regression(peers.ReNet(hidden, patch))
     kernels = [np.asarray(ops.convert_to_numpy(v)) for v in ours.trainable_variables]
