@@ -414,13 +414,10 @@ def kernels(folder: Path) -> list[tuple[str, float, int]]:
 
     path = max(folder.rglob("*.xplane.pb"))
     planes = list(ProfileData.from_file(str(path)).planes)
-    lines = [
-        line
-        for plane in planes
-        if "/device:GPU" in plane.name
-        for line in plane.lines
-        if line.name.startswith("Stream")
-    ] or [line for plane in planes if "CPU" in plane.name for line in plane.lines]
+    on_gpu = [line for plane in planes if "/device:GPU" in plane.name for line in plane.lines]
+    streams = [line for line in on_gpu if line.name.startswith("Stream")]
+    on_cpu = [line for plane in planes if "CPU" in plane.name for line in plane.lines]
+    lines = streams or on_gpu or on_cpu
     total: dict[str, list] = {}
     for line in lines:
         for event in line.events:

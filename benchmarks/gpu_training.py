@@ -98,12 +98,12 @@ def report(scale, options) -> dict:
     from recon.data import catalog
 
     data, size = options.data or "safari", scale.size
-    table = catalog.load(data)
-    train = catalog.split_of(table, "train")
     batch_size = options.batch or (4 if options.tiny else 32)
     steps = -(-scale.photos // batch_size)
 
     start = time.perf_counter()
+    table = catalog.load(data)
+    train = catalog.split_of(table, "train")
     photos = load(repeated(train, scale.photos), size)
     read = time.perf_counter()
     model = gpu.network(scale, rate=options.rate, steps=steps * scale.epochs)
