@@ -189,6 +189,9 @@ class Team(NamedTuple):
         return f"{one} share every batch{slow}"
 
 
+ALONE = Team()  # one device, as a training has it unless more are asked for
+
+
 def start(
     devices: int | None = None, machines: list[str] | None = None, machine: int | None = None
 ) -> Team:
@@ -210,7 +213,7 @@ def start(
         raise BadInput(f"--devices {devices}: must be 1 or more")
     addresses, number = cluster(machines, machine)
     if len(addresses) == 1 and devices in (None, 1):
-        return Team()
+        return ALONE
     backend, count = keras.backend.backend(), devices or 1
     if backend not in ("tensorflow", "jax"):
         raise BadInput(f"--devices {count}: {backend} works on one; take tensorflow or jax")

@@ -299,8 +299,8 @@ def fit(
     settings: Settings,
     out: Path,
     splits: dict[str, pd.DataFrame],
-    team: devices.Team,
-    place: Path,
+    team: devices.Team = devices.ALONE,
+    place: Path | None = None,
 ) -> None:
     """Train from the last checkpoint, or from the start, to the last epoch, and save the model.
 
@@ -309,7 +309,7 @@ def fit(
         out: the run's folder.
         splits: photos to train on, and to watch.
         team: who shares the training; called in its scope.
-        place: where this machine writes; `out`, if it is the chief.
+        place: where this machine writes, if it is not the chief, who writes to `out`.
 
     Raises:
         BadInput: the loss is no number.
@@ -319,6 +319,7 @@ def fit(
 
     from recon.data import pipeline
 
+    place = place or out
     keras.utils.set_random_seed(settings.seed)
     keras.mixed_precision.set_dtype_policy(settings.precision)
     size, batch_size = settings.size, settings.batch_size
