@@ -143,23 +143,26 @@ def cut_resized(photo: tf.Tensor, side: int, cut: tf.Tensor, size: int) -> tf.Te
     """
     photo = tf.cast(photo, "float32")
 
+    def whole_numbers(x):
+        return tf.cast(tf.round(x), "uint8")
+
     def enlarged():  # two neighbours along each axis, antialiased or not, and this is the fast way
-        large = tf.image.resize(photo, (side, side))
-        return tf.slice(large, (cut[0], cut[1], 0), (size, size, 3))
+        large = whole_numbers(tf.image.resize(photo, (side, side)))
+        return tf.slice(large, (cut[0], cut[1], 0), (size, size, 3))  # of bytes: a quarter to copy
 
     def reduced():
         scale = tf.cast(side / tf.shape(photo)[0], "float32")
-        return tf.raw_ops.ScaleAndTranslate(
+        part = tf.raw_ops.ScaleAndTranslate(
             images=photo[None],
             size=(size, size),
             scale=[scale, scale],
             translation=-tf.cast(cut, "float32"),
             kernel_type="triangle",
             antialias=True,
-        )[0]
+        )
+        return whole_numbers(part[0])
 
-    part = tf.cond(tf.shape(photo)[0] <= side, enlarged, reduced)
-    return tf.cast(tf.round(part), "uint8")
+    return tf.cond(tf.shape(photo)[0] <= side, enlarged, reduced)
 
 
 def epoch_order(count: int, steps: int, batch_size: int, key: tf.Tensor) -> tf.Tensor:
