@@ -27,7 +27,7 @@ from matplotlib.figure import Figure
 from recon import boxes, plots
 from recon.course import check
 from recon.data import safari
-from recon.models.blocks import FromSigned, ToSigned, normal, normalise
+from recon.models.blocks import Conv2DTranspose, FromSigned, ToSigned, normal, normalise
 from recon.models.pix2pix import widths
 
 FULL = False  # True: the paper's sizes, on a GPU
@@ -183,6 +183,10 @@ plots.show(**stamps)
 # After it a normalisation, in some blocks a dropout, and a ReLU that does not leak. Dropout is the
 # paper's noise: one hole has many right answers, and a generator that is to give more than one of
 # them has to get chance from somewhere.
+#
+# `layers.Conv2DTranspose` is all you need. The package has its own of that name, with the same
+# weights and the same answer: where JAX works on a CPU it lays the kernel out anew and makes a plain
+# convolution of it, which is several times as fast there.
 
 # %% exercise 6.5 recon.models.blocks.upsample
 

@@ -33,6 +33,87 @@ def normalise(kind: str = "batch"):
     return layers.BatchNormalization(gamma_initializer=start)
 
 
+def convolve_transposed(x, kernel, strides: tuple[int, int], padding: str):
+    """Transposed convolution as a plain one, whose channels are laid out as pixels.
+
+    With stride s, pixel `s·q + r` of what comes out is the sum over j of `x[q - j]` times
+    `kernel[s·j + r]`: each of the places r in a patch has a convolution with its own part of the
+    kernel, and all together are one, to s·s times the channels (Shi et al., 2016, Is the
+    deconvolution layer the same as a convolutional layer?, https://arxiv.org/abs/1609.07009).
+    Where s divides the kernel's width it takes as many multiplications.
+
+    Args:
+        x: `(B, H, W, C)`.
+        kernel: `(h, w, F, C)`.
+        strides: pixels from one stamp to the next, down and across.
+        padding: `same` or `valid`, as Keras means it.
+
+    Returns:
+        what `ops.conv_transpose` does, within rounding: `(B, s·H, s·W, F)` with `same`; with
+        `valid` larger by what the kernel is wider than the stride.
+    """
+    _, height, width, _ = x.shape
+    *sides, filters, channels = kernel.shape
+    both = list(zip(sides, strides, strict=True))  # of height and of width
+    taps = [-(-side // stride) for side, stride in both]
+
+    # The kernel's part for each place in a patch; zeros where the stride does not divide it.
+    lacking = [(0, n * stride - side) for n, (side, stride) in zip(taps, both, strict=True)]
+    kernel = ops.pad(kernel, [*lacking, (0, 0), (0, 0)])
+    kernel = ops.reshape(kernel, (taps[0], strides[0], taps[1], strides[1], filters, channels))
+    kernel = ops.flip(ops.transpose(kernel, (0, 2, 5, 1, 3, 4)), axis=(0, 1))
+    kernel = ops.reshape(kernel, (*taps, channels, -1))  # (taps, taps, C, s·s·F)
+
+    x = ops.pad(x, [(0, 0), *((n - 1, n - 1) for n in taps), (0, 0)])
+    x = ops.conv(x, kernel, data_format="channels_last")  # (B, H + taps - 1, W + taps - 1, s·s·F)
+    rows, columns = height + taps[0] - 1, width + taps[1] - 1
+    x = ops.reshape(x, (-1, rows, columns, *strides, filters))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))  # (B, rows, s, columns, s, F)
+    x = ops.reshape(x, (-1, rows * strides[0], columns * strides[1], filters))
+
+    # Stamps reach over the edge: `valid` keeps all they paint, `same` cuts it off all around.
+    over = [max(side - stride, 0) for side, stride in both]
+    same = padding == "same"
+    top, left = (n // 2 if same else 0 for n in over)
+    bottom = top + height * strides[0] + (0 if same else over[0])
+    right = left + width * strides[1] + (0 if same else over[1])
+    return x[:, top:bottom, left:right]
+
+
+@keras.saving.register_keras_serializable("recon")
+class Conv2DTranspose(layers.Conv2DTranspose):
+    """Keras's layer, with its weights and its name; on JAX and a CPU computed another way.
+
+    There XLA takes up to twenty times as long for the gradient of a transposed convolution as for
+    the gradient of `convolve_transposed`; `benchmarks/backends.py` has the figures. Elsewhere the
+    backend's own is kept: oneDNN's, which TensorFlow calls, is the faster one, and a GPU's
+    libraries have one of their own.
+    """
+
+    def call(self, inputs):
+        usual = (
+            self.data_format == "channels_last"
+            and self.dilation_rate == (1, 1)
+            and self.output_padding is None
+            and None not in inputs.shape[1:]
+        )
+        if not (usual and xla_on_cpu()):
+            return super().call(inputs)
+        x = convolve_transposed(
+            inputs, ops.convert_to_tensor(self.kernel), self.strides, self.padding
+        )
+        if self.use_bias:
+            x = x + ops.convert_to_tensor(self.bias)
+        return self.activation(x)
+
+
+def xla_on_cpu() -> bool:
+    """Whether JAX computes, and on a CPU."""
+    return keras.backend.backend() == "jax" and all(
+        name.startswith("cpu") for name in keras.distribution.list_devices()
+    )
+
+
 def downsample(filters: int, kind: str | None = "batch"):
     """Halve height and width: convolution 4×4 of stride 2, normalisation, leaky ReLU.
 
@@ -73,9 +154,7 @@ def upsample(filters: int, kind: str = "batch", dropout: float = 0.0):
     """
 
     def block(x):
-        x = layers.Conv2DTranspose(
-            filters, 4, 2, "same", use_bias=False, kernel_initializer=normal()
-        )(x)
+        x = Conv2DTranspose(filters, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
         x = normalise(kind)(x)
         if dropout:
             x = layers.Dropout(dropout)(x)

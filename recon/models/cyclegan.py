@@ -109,7 +109,7 @@ def widen(filters: int):
     """
 
     def block(x):
-        x = layers.Conv2DTranspose(
+        x = blocks.Conv2DTranspose(
             filters, 3, 2, "same", use_bias=False, kernel_initializer=blocks.normal()
         )(x)
         return layers.ReLU()(blocks.normalise("instance")(x))

@@ -56,7 +56,7 @@ def generator(size: int = 64, filters: int = 128, latent: int = 100) -> keras.Mo
     for width in others:
         x = blocks.upsample(width)(x)  # (B, 8, 8, 512), (B, 16, 16, 256), (B, 32, 32, 128)
     # No normalisation where photos come out or go in: they keep their own brightness.
-    x = layers.Conv2DTranspose(
+    x = blocks.Conv2DTranspose(
         3, 4, 2, "same", activation="tanh", kernel_initializer=blocks.normal()
     )(x)  # (B, 64, 64, 3) in [-1, 1]
     return keras.Model(z, blocks.FromSigned(name="photo")(x), name="generator")

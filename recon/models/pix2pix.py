@@ -12,6 +12,7 @@ from recon import devices, losses, metrics
 from recon.models.adversarial import call_frozen
 from recon.models.blocks import (
     Completer,
+    Conv2DTranspose,
     FromSigned,
     ToSigned,
     check_size,
@@ -112,7 +113,7 @@ def generator(
     x = ToSigned()(masked, mask)  # (B, 256, 256, 4)
     features = contract(x, widths(size, filters, widest), kind)  # (B, 128, 128, 64), ...
     x = expand(features, kind, dropout)  # (B, 128, 128, 128)
-    x = layers.Conv2DTranspose(3, 4, 2, "same", activation="tanh", kernel_initializer=normal())(x)
+    x = Conv2DTranspose(3, 4, 2, "same", activation="tanh", kernel_initializer=normal())(x)
     guess = FromSigned(name="guess")(x)  # (B, 256, 256, 3), from [-1, 1] to [0, 1]
     return keras.Model({"masked": masked, "mask": mask}, guess, name="generator")
 
