@@ -7,6 +7,8 @@ checkpoint. What is compared is CPU-seconds; so many steps are one call that the
 its iterator and TensorBoard's file are in it as in a short epoch.
 """
 
+import contextlib
+import io
 import itertools
 import os
 import tempfile
@@ -27,6 +29,10 @@ def needs() -> str | None:
     return None if backend == "tensorflow" else f"needs KERAS_BACKEND=tensorflow, not {backend}"
 
 
+class Prepared(Exception):
+    """`fit` was called: all is prepared."""
+
+
 def caught(name: str, size: int, folder: Path) -> tuple:
     """Have `recon.train.fit` prepare a training and catch what it hands to Keras's `fit`.
 
@@ -39,7 +45,8 @@ def caught(name: str, size: int, folder: Path) -> tuple:
 
     settings = train.resolve(train.Settings(model=name, size=size, data="safari"))
     splits = {split: rows.head(32) for split, rows in train.photos_of(settings).items()}
-    with mock.patch.object(keras.Model, "fit", autospec=True) as fit:
+    patched = mock.patch.object(keras.Model, "fit", autospec=True, side_effect=Prepared)
+    with patched as fit, contextlib.suppress(Prepared):
         train.fit(settings, folder, splits)
     (model, dataset), arguments = fit.call_args
     return model, dataset, arguments
@@ -68,7 +75,11 @@ def functions(name: str, size: int, steps: int, folder: Path) -> dict:
             logs = model.train_function(iterator)
         return float(logs["loss"])
 
-    return {"bare": bare, "fit": lambda: model.fit(batches, **arguments)}
+    def fit():
+        with contextlib.redirect_stdout(io.StringIO()):
+            model.fit(batches, **arguments)
+
+    return {"bare": bare, "fit": fit}
 
 
 def compare(cases: dict, threads: int, repeats: int) -> dict:
