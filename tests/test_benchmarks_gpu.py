@@ -160,6 +160,15 @@ def options(*words):
     return given
 
 
+@pytest.fixture
+def eager():
+    """Without graphs: a few steps of a tiny network take less than the tracing of one."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("eager")
 def test_the_unet_is_trained_on_resident_photos_and_what_is_kept_is_compared(
     drawn_folder, tmp_path
 ):
