@@ -307,7 +307,7 @@ def against_batch(scale: Scale, repeats: int, run: Callable, say: Callable) -> d
     lines = []
     for name, size in scale.batched:
         point = functools.partial(step, name, size, repeats=repeats)
-        line = follow(f"{name}, {size}×{size}", scale.batches, 1, point, run, say)
+        line = follow(f"{name} at {size}×{size}", scale.batches, 1, point, run, say)
         for one in line["points"]:
             one["cpu_seconds_per_photo"] = one["cpu_seconds"] / one["x"]
             one["seconds_per_photo"] = one["seconds"] / one["x"]
@@ -440,7 +440,7 @@ def against_pixels(scale: Scale, repeats: int, run: Callable, say: Callable) -> 
     lines = []
     for name, box in scale.restored:
         point = functools.partial(restoration, name, box, repeats=repeats)
-        line = follow(f"{name}, hole {box}×{box}", scale.megapixels, 1, point, run, say)
+        line = follow(f"{name}, a hole of {box}×{box}", scale.megapixels, 1, point, run, say)
         lines.append(with_slopes(line, "cpu_seconds", "seconds"))
     return {"network_size": 256, "restorations": lines}
 
@@ -670,7 +670,7 @@ MARKERS = "<!-- growth -->", "<!-- end of growth -->"
 def slopes(lines: list[dict], cost: str) -> str:
     """Slopes as a sentence's part: "unet 0.87, bilstm 1.98"."""
     return ", ".join(
-        f"{line['name']} {line['slopes'][cost]['slope']:.2f}"
+        f"{line['name']} {line['slopes'][cost]['slope']:.2f}".replace(" -", " −")
         for line in lines
         if cost in line["slopes"]
     )
@@ -690,8 +690,8 @@ def words(result: dict) -> str:
     cost, each = "cpu_seconds", "cpu_seconds_per_photo"
     size, batch, photos, restore = (result[part] for part in PARTS)
     largest = max(line["points"][-1]["x"] for line in restore["restorations"])
-    restored = ", ".join(
-        f"{line['name']} {line['points'][-1]['cpu_seconds']:.1f} (exponent "
+    restored = "; ".join(
+        f"{line['name']}, {line['points'][-1]['cpu_seconds']:.1f} (exponent "
         f"{line['slopes'][cost]['slope']:.2f})"
         for line in restore["restorations"]
     )
