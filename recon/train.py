@@ -190,9 +190,15 @@ def choose_precision(precision: str) -> str:
     """What `auto` means here: 16 bits where the hardware multiplies them, else 32."""
     if precision != "auto":
         return precision
+    return "mixed_bfloat16" if multiplier() else "float32"
+
+
+def multiplier() -> str | None:
+    """What this machine multiplies 16-bit numbers with, if it has something for them alone."""
+    if has_gpu():
+        return "on a GPU"
     cpu = Path("/proc/cpuinfo")
-    has_amx = cpu.exists() and "amx_bf16" in cpu.read_text()
-    return "mixed_bfloat16" if has_amx or has_gpu() else "float32"
+    return "on a CPU with AMX" if cpu.exists() and "amx_bf16" in cpu.read_text() else None
 
 
 def has_gpu() -> bool:
@@ -217,9 +223,10 @@ def photos_of(settings: Settings) -> dict[str, pd.DataFrame]:
 def summary(settings: Settings, splits: dict[str, pd.DataFrame]) -> str:
     """One line: what is trained on what."""
     counts = ", ".join(f"{len(rows):,} {split}" for split, rows in splits.items())
+    place = f" {multiplier()}" if settings.precision == "mixed_bfloat16" and multiplier() else ""
     return (
         f"{settings.model} on {settings.data} at {settings.size}×{settings.size}, "
-        f"{settings.precision}: {counts} photos"
+        f"{settings.precision}{place}: {counts} photos"
     )
 
 

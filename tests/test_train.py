@@ -613,16 +613,18 @@ def test_what_the_user_leaves_open_is_the_models_recipe():
 
 
 @pytest.mark.parametrize(
-    ("flags", "gpus", "chosen"),
+    ("flags", "gpus", "chosen", "told"),
     [
-        ("fpu amx_bf16", [], "mixed_bfloat16"),
-        ("fpu", ["gpu:0"], "mixed_bfloat16"),
-        ("fpu", [], "float32"),
+        ("fpu amx_bf16", [], "mixed_bfloat16", "mixed_bfloat16 on a CPU with AMX: "),
+        ("fpu", ["gpu:0"], "mixed_bfloat16", "mixed_bfloat16 on a GPU: "),
+        ("fpu", [], "float32", "float32: "),
     ],
 )
-def test_auto_precision_is_what_the_hardware_multiplies(monkeypatch, flags, gpus, chosen):
+def test_auto_precision_is_what_the_hardware_multiplies(monkeypatch, flags, gpus, chosen, told):
     monkeypatch.setattr(Path, "read_text", lambda path: flags)
     monkeypatch.setattr(Path, "exists", lambda path: True)
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0", *gpus])
     assert training.choose_precision("auto") == chosen
     assert training.choose_precision("mixed_float16") == "mixed_float16"
+    settings = Settings(model="tiny", data="photos", size=64, precision=chosen)
+    assert training.summary(settings, {}).startswith(f"tiny on photos at 64×64, {told}")
