@@ -351,6 +351,31 @@ def test_colour_of_16_bits_loses_its_low_byte(tmp_path):
     np.testing.assert_array_equal(np.round(photo * 255), deep >> 8)
 
 
+@pytest.mark.parametrize("side", [20, 33, 47])  # reduced, as it is, enlarged
+def test_a_cut_of_a_resized_photo_is_computed_alone(tmp_path, side):
+    photos.write(tmp_path / "a.png", photo_of(0)[:33, :33])
+    path, cut, size = str(tmp_path / "a.png"), tf.constant([3, 1]), 15
+    square = pipeline.read_square(path, True)
+    whole = pipeline.decode(path, True, side)[3 : 3 + size, 1 : 1 + size] * 255
+    part = pipeline.cut_resized(square, side, cut, size)
+    assert part.dtype == tf.uint8
+    np.testing.assert_allclose(part, whole, atol=0.51)
+
+
+def test_choices_are_what_an_example_is_made_of():
+    photo = tf.constant(photo_of(2), tf.float32)
+    for number in range(8):
+        key = tf.constant([5, number])
+        chosen = pipeline.choices(key, 36 - SIZE, SIZE, 3)
+        inputs, seen = pipeline.training_example(photo, SIZE, key, count=3)
+        row, column = chosen["cut"].numpy()
+        view = photo[row : row + SIZE, column : column + SIZE]
+        view = view[:, ::-1] if chosen["mirrored"] else view
+        np.testing.assert_array_equal(seen, view)
+        some = [boxes.Box(*corner, SIDE, SIDE) for corner in chosen["corners"].numpy()]
+        np.testing.assert_array_equal(inputs["mask"], boxes.rasterise(some, SIZE))
+
+
 def test_the_middle_square_is_cut_out(tmp_path):
     wide = np.zeros((33, 53, 3), "uint8")
     wide[:, 10:43] = 200
