@@ -1,7 +1,7 @@
 """`python -m recon.evaluate`: compare methods on the same photos and boxes."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ from rich.table import Table
 from recon import boxes, classical, commandline, methods, restore
 from recon.data import catalog, challenge, safari
 from recon.errors import BadInput
-from recon.methods import Method
+from recon.methods import SHIPPED, Method
 from recon.progress import progress
 from recon.stable_diffusion.request import Request, asked
 
@@ -32,7 +32,8 @@ class Scores:
     """Sums over the photos seen so far, and the figures that they give."""
 
     totals: dict[str, float] = field(default_factory=dict)
-    squares: list[float] = field(default_factory=list)  # squared error of each photo
+    squares: list[float] = field(default_factory=list)  # squared error of each photo,
+    counts: list[float] = field(default_factory=list)  # and over how many values
 
     def add(self, **amounts: float) -> None:
         for name, amount in amounts.items():
@@ -49,6 +50,7 @@ class Scores:
         absolute, _ = metrics.absolute_error(photo, completed, weight)
         steps, true_steps = metrics.detail(photo, completed, np.minimum(weight, 1))
         self.squares.append(float(squared))
+        self.counts.append(float(count))
         self.add(
             photos=1,
             count=count,
@@ -72,6 +74,12 @@ class Scores:
             "detail": total["steps"] / max(total["true_steps"], 1e-9),
             "ms_per_photo": 1000 * total["seconds"] / total["photos"],
         }
+
+    def by_class(self, classes: Sequence[str]) -> dict[str, float]:
+        """RMSE of the photos of each class alone, for the class of every photo seen."""
+        sums = pd.DataFrame({"class": classes, "squared": self.squares, "count": self.counts})
+        sums = sums.groupby("class").sum()
+        return ((sums["squared"] / sums["count"]) ** 0.5).to_dict()
 
 
 def batches(table: pd.DataFrame, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -116,8 +124,8 @@ def compare(
     Returns:
         name -> rmse, rmse_minmax, mae (all three in the boxes, photos in [0, 1]), psnr (dB), ssim
         and lpips (of the whole completed photo, mean over photos), detail (in the boxes, a part of
-        the truth's), ms_per_photo; and where harmonic is among them, rmse_over_harmonic, a 95 %
-        interval.
+        the truth's), ms_per_photo; rmse_by_class, class -> RMSE, where there is more than one; and
+        where harmonic is among them, rmse_over_harmonic, a 95 % interval.
     """
     from recon import metrics
 
@@ -142,6 +150,9 @@ def compare(
             if lpips:
                 scores[method.name].add(lpips=lpips(photo, completed).sum())
     results = {name: score.result() for name, score in scores.items()}
+    if table["class"].nunique() > 1:
+        for name, score in scores.items():
+            results[name]["rmse_by_class"] = score.by_class(table["class"].tolist())
     if "harmonic" in scores:
         for name, score in scores.items():
             interval = metrics.bootstrap_ratio(score.squares, scores["harmonic"].squares)
@@ -174,7 +185,10 @@ def spread(count: int, wanted: int) -> list[int]:
 
 
 def print_table(scores: dict[str, dict[str, float]], title: str) -> None:
-    """Print the methods, best RMSE last; in brackets, where 95 of 100 such sets of photos lie."""
+    """Print the methods, best RMSE last; in brackets, where 95 of 100 such sets of photos lie.
+
+    A second table has the RMSE of every class.
+    """
     table = Table(title=title, title_justify="left")
     table.add_column("method")
     for heading in ("RMSE", "against harmonic", "detail", "PSNR, dB", "SSIM", "ms per photo"):
@@ -186,7 +200,8 @@ def print_table(scores: dict[str, dict[str, float]], title: str) -> None:
         percent = f"{score['rmse'] / harmonic - 1:+.1%}"
         return percent if low == high else f"{percent} ({low:+.1%} to {high:+.1%})"
 
-    for name, score in sorted(scores.items(), key=lambda item: -item[1]["rmse"]):
+    best_last = sorted(scores.items(), key=lambda item: -item[1]["rmse"])
+    for name, score in best_last:
         table.add_row(
             name,
             f"{score['rmse']:.4f}",
@@ -196,6 +211,16 @@ def print_table(scores: dict[str, dict[str, float]], title: str) -> None:
             f"{score['ssim']:.4f}",
             f"{score['ms_per_photo']:.1f}",
         )
+    commandline.console().print(table)
+    classes = best_last[0][1].get("rmse_by_class", {})
+    if not classes:
+        return
+    table = Table(title="RMSE by class", title_justify="left")
+    table.add_column("method")
+    for kind in classes:
+        table.add_column(kind or "no class", justify="right")
+    for name, score in best_last:
+        table.add_row(name, *(f"{score['rmse_by_class'][kind]:.4f}" for kind in classes))
     commandline.console().print(table)
 
 
@@ -230,7 +255,9 @@ def choose(
     if not chosen:
         raise BadInput(f"--methods names none: choose from {', '.join(classical.FILLS)} and runs")
     if size is None:
-        sizes = [method.size for method in chosen if method.size]
+        # Of runs, that is: who wrote `unet` has not chosen the size it was trained at.
+        given = [method for name, method in zip(names, chosen, strict=True) if name != SHIPPED]
+        sizes = [method.size for method in given if method.size]
         size = max(sizes, default=default_size(data))
     if data == "safari" and not safari.SIZES[0] <= size <= safari.SIZES[1]:
         raise BadInput(
@@ -261,8 +288,8 @@ def evaluate(
     data
         `safari`, the drawn photos, or a folder of photos.
     methods
-        Classical fills (mean, harmonic, telea, biharmonic), diffusion-small, stable-diffusion and
-        folders of training runs. A network of another size than the photos' sees them through
+        Classical fills (mean, harmonic, telea, biharmonic), unet, diffusion-small, stable-diffusion
+        and folders of training runs. A network of another size than the photos' sees them through
         windows, as in recon.restore.
     split
         Which photos.

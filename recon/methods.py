@@ -12,6 +12,7 @@ from recon.progress import progress
 from recon.stable_diffusion.request import Request
 
 DIFFUSION = ("diffusion-small", "stable-diffusion")  # completed in view of a prompt
+SHIPPED = "unet"  # a network that comes trained: see recon/models/UNET.md
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def diffusion_method(name: str, networks, request: Request) -> Method:
 
 def takes_request(name: str) -> bool:
     """Whether a method is a diffusion model: one of the package's, or a run's."""
-    if name in DIFFUSION or not Path(name).is_dir() or name in classical.FILLS:
+    if name in (*classical.FILLS, SHIPPED, *DIFFUSION) or not Path(name).is_dir():
         return name in DIFFUSION
     from recon import runs
 
@@ -94,7 +95,8 @@ def load(name: str, request: Request | None = None) -> Method:
     """Find a method by what a user calls it.
 
     Args:
-        name: a classical fill, diffusion-small, stable-diffusion, or the folder of a training run.
+        name: a classical fill, unet, diffusion-small, stable-diffusion, or the folder of a training
+            run.
         request: what a diffusion model is to make; None: anything that fits.
 
     Raises:
@@ -109,6 +111,10 @@ def load(name: str, request: Request | None = None) -> Method:
         return diffusion_method(name, inpaint.load(name, request), request)
     if name in classical.FILLS:
         found = classical_method(name)
+    elif name == SHIPPED:
+        from recon.models import shipped
+
+        found = learned_method(name, shipped.load())
     elif Path(name).is_dir():
         from recon import runs  # Keras takes seconds to load: only a learned method pays for it
 
@@ -119,7 +125,7 @@ def load(name: str, request: Request | None = None) -> Method:
             return diffusion_method(name, model.parts(), request)
         found = learned_method(name, model)
     else:
-        names = ", ".join((*classical.FILLS, *DIFFUSION))
+        names = ", ".join((*classical.FILLS, SHIPPED, *DIFFUSION))
         raise BadInput(f"unknown method {name!r}: choose from {names}, or name a run's folder")
     if request is not None:
         raise BadInput(f"{name} takes no prompt, nor another option of a diffusion model")

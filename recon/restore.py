@@ -25,8 +25,8 @@ from recon.errors import BadInput
 from recon.stable_diffusion.request import Request, asked
 
 SHARE = boxes.SIDE / boxes.PHOTO  # of a training photo's side that a box takes
-# A classical fill of a million missing pixels takes 15 seconds and 2 GB (harmonic, a hole of
-# 900×900 in 4000×3000); a larger hole is filled on a smaller copy of the photo.
+# A classical fill of a million missing pixels can take 15 seconds and 2 GB (harmonic, a hole that
+# is not made of boxes); a larger hole is filled on a smaller copy of the photo.
 LARGEST = 1_000_000
 FORMATS = {  # ending: how Pillow writes it
     ".png": {},
@@ -480,7 +480,7 @@ def restore(
     *,
     box: list[str] | None = None,
     mask: Path | None = None,
-    method: str = "harmonic",
+    method: str = methods.SHIPPED,
     diffusion: Request | None = None,
     seed: int = 0,
     out: Path | None = None,
@@ -497,8 +497,8 @@ def restore(
         box: ROW,COL or ROW,COL,HEIGHT,WIDTH in pixels of the top-left corner and the size
             (75×75 unless said); several after one another. They hold for every photo.
         mask: a picture as large as the photo, white where it is missing, instead of boxes.
-        method: mean, harmonic, telea, biharmonic, diffusion-small, stable-diffusion, or the folder
-            of a training run.
+        method: unet, the network that comes with the package; mean, harmonic, telea, biharmonic,
+            diffusion-small, stable-diffusion, or the folder of a training run.
         seed: chooses one of the many fills that a diffusion model can make.
         out: a file, or a folder for NAME-restored.ENDING; by default beside the photo.
     """

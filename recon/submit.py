@@ -76,9 +76,9 @@ def submit(
     data
         The challenge folder.
     method
-        mean, harmonic, telea, biharmonic, diffusion-small, stable-diffusion, or the folder of a
-        training run. A network of another size than the photos' sees them through windows, as in
-        recon.restore.
+        mean, harmonic, telea, biharmonic, unet, diffusion-small, stable-diffusion, or the folder
+        of a training run. A network of another size than the photos' sees them through windows,
+        as in recon.restore.
     out
         The CSV file.
     seed

@@ -111,6 +111,16 @@ def test_figures_are_those_of_slow_loops(table):
     assert figures == pytest.approx(slow_figures(HARMONIC, some), rel=1e-4)
 
 
+def test_a_class_has_the_figures_of_its_photos_alone(table):
+    mixed = table.assign(**{"class": ["cats", "dogs", "cats"] * 6})
+    figures = evaluate.compare([HARMONIC], mixed, SIZE)["harmonic"]["rmse_by_class"]
+    assert set(figures) == {"cats", "dogs"}
+    for kind, rmse in figures.items():
+        alone = evaluate.compare([HARMONIC], mixed[mixed["class"] == kind], SIZE)["harmonic"]
+        assert rmse == pytest.approx(alone["rmse"], rel=1e-6)
+        assert "rmse_by_class" not in alone  # it would be rmse again
+
+
 def test_squares_are_pooled_over_batches(table):
     """18 photos are two batches: as if each had been completed by itself."""
     whole = evaluate.compare([HARMONIC], table, SIZE)["harmonic"]
@@ -201,7 +211,13 @@ def test_the_table_names_every_method_and_the_best_comes_last(drawn_folder, caps
     shown = capsys.readouterr()
     assert shown.err == ""
     assert f"{drawn_folder}, train split: 10 photos at 32×32" in shown.out
-    rows = [line.split("│") for line in shown.out.splitlines() if "│" in line]
+    whole, by_class = (
+        [line.split("│") for line in part.splitlines() if "│" in line]
+        for part in shown.out.split("RMSE by class")
+    )
+    assert [row[1] for row in by_class] == [row[1] for row in whole]
+    assert {len(row) for row in by_class} == {2 + 1 + 4}  # the borders, the name, four classes
+    rows = whole
     names = [row[1].strip() for row in rows]
     assert sorted(names) == sorted(classical.FILLS)
     errors = [float(row[2]) for row in rows]

@@ -79,7 +79,7 @@ def test_a_run_is_loaded_by_its_folder_and_named_after_it(network, batch, tmp_pa
 @pytest.mark.parametrize("name", ["magic", "Mean", "runs/gone"])
 def test_an_unknown_method_is_named_with_those_there_are(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = "mean, harmonic, telea, biharmonic, diffusion-small, stable-diffusion"
+    names = "mean, harmonic, telea, biharmonic, unet, diffusion-small, stable-diffusion"
     line = f"unknown method {name!r}: choose from {names}, or name a run"
     with pytest.raises(BadInput) as caught:
         methods.load(name)

@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 
 from recon import classical, commandline, methods, restore
 from recon.boxes import Box, coverage, rasterise
-from recon.data import photos
+from recon.data import photos, safari
 from recon.errors import BadInput
 
 TEAL = np.array([0, 128, 255], "uint8")
@@ -336,7 +336,9 @@ def test_a_classical_fill_with_too_many_missing_pixels_works_on_a_copy(monkeypat
 
 
 def run(*words):
-    commandline.run(restore.restore, [str(word) for word in words])
+    """Restore with the harmonic fill, unless another method is named."""
+    method = [] if "--method" in words else ["--method", "harmonic"]
+    commandline.run(restore.restore, [str(word) for word in words] + method)
 
 
 def refused(capsys, *words):
@@ -369,10 +371,21 @@ def test_a_png_keeps_its_known_pixels(folder, capsys):
     np.testing.assert_array_equal(photos.read("cat.png"), photo)
 
 
-def test_harmonic_is_the_default_and_continues_a_ramp(folder):
+def test_the_network_that_comes_with_the_package_is_the_default(folder, capsys):
+    photos.write(Path("drawn.png"), safari.draw(3, 96))
+    commandline.run(restore.restore, ["drawn.png", "--box", "20,30,28,28"])
+    assert (
+        "784 missing pixels filled by unet, written to drawn-restored.png"
+        in capsys.readouterr().out
+    )
+    mask = rasterise([Box(20, 30, 28, 28)], 96)[..., 0] == 0
+    np.testing.assert_array_equal(photos.read("drawn-restored.png")[mask], safari.draw(3, 96)[mask])
+
+
+def test_harmonic_continues_a_ramp(folder):
     ramp = np.zeros((50, 70, 3), "uint8") + np.arange(0, 210, 3, dtype="uint8")[:, None]
     Image.fromarray(ramp).save("ramp.png")
-    run("ramp.png", "--box", "10,20,25,25")
+    run("ramp.png", "--box", "10,20,25,25", "--method", "harmonic")
     np.testing.assert_array_equal(photos.read("ramp-restored.png"), ramp)
 
 
