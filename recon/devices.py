@@ -340,9 +340,11 @@ def prepare(model: keras.Model, team: Team) -> None:
     # a strategy of its own the model takes that of the scope, and this one is built.
     model._distribute_strategy = None
     model.optimizer.build(model.trainable_variables)
-    for layer in model._flatten_layers():  # statistics are those of the whole batch
+    for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = True
+            layer.synchronized = True  # statistics are those of the whole batch
+        if isinstance(layer, keras.Model):
+            layer.built = True  # its networks are: no replica has to try, which it cannot
 
 
 def is_lost(error: BaseException) -> bool:

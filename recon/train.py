@@ -387,6 +387,8 @@ def fit(
                 epochs=settings.epochs,
                 shuffle=False,  # the pipeline does
                 validation_data=team.distributed(validation),
+                # At the end of their photos TensorFlow's replicas would work on an empty batch.
+                validation_steps=math.ceil(len(val) * team.machines / together),
                 verbose=1 if sys.stdout.isatty() else 2,  # a bar; in a log, a line per epoch
                 callbacks=[
                     stop_at_ctrl_c,
