@@ -13,7 +13,8 @@ was tried:
 - Normalisation of one photo as mean and variance by axes, or as two sums, instead of Keras's
   `GroupNormalization`: 4.41 to 4.43 CPU-seconds where Keras's takes 4.41, and PyTorch 4.41.
 - Not tried: the judge looks at a fake twice, once for each player, with the same numbers forward.
-  To look once would save 5 of the 31 convolutions, about 3 of 44 billion multiplications a photo, counted by hand.
+  To look once would save 5 of the 31 convolutions, about 3 of 44 billion multiplications a photo,
+  counted by hand.
 """
 
 import itertools

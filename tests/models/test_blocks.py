@@ -113,11 +113,11 @@ def test_weights_saved_with_kerass_layer_load(monkeypatch, tmp_path):
     np.testing.assert_allclose(ops.convert_to_numpy(loaded(z)), expected, atol=1e-5)
 
 
-def test_all_this_holds_on_the_other_backend():
+def test_gradients_and_layer_are_right_on_the_other_backend():
     other = OTHER.get(BACKEND)
     if other is None or importlib.util.find_spec(other) is None:
         pytest.skip(f"no other backend than {BACKEND} is installed")
-    command = [sys.executable, "-m", "pytest", __file__, "-k", "not other_backend"]
+    command = [sys.executable, "-m", "pytest", __file__, "-k", "its_gradients or either_way"]
     environment = {**os.environ, "KERAS_BACKEND": other}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
