@@ -21,7 +21,7 @@ import numpy as np
 from keras import layers, ops
 from matplotlib.figure import Figure
 
-from recon import boxes, losses, metrics, plots
+from recon import boxes, devices, losses, metrics, plots
 from recon.course import check
 from recon.data import safari
 from recon.models.blocks import Completer, ToSigned, downsample, normal, normalise, receptive_field
@@ -200,7 +200,9 @@ for term in ("judge", "persuade", "l1"):
     print(term, {player: round(distance, 4) for player, distance in moved(measure, term).items()})
 
 # %% [markdown]
-# Every row has one 0.0, exactly. The model is then short; there is no training step in it:
+# Every row has one 0.0, exactly. The model is then short; there is no training step in it.
+# (`devices.share` is 1 and `devices.unscaled` changes nothing here: where several GPUs share a
+# batch, they make the means of the parts the mean of the whole.)
 
 # %% source recon.models.pix2pix.Pix2Pix
 

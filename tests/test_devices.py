@@ -170,7 +170,7 @@ for name in sys.argv[2:]:
     [
         pytest.param("tensorflow", 8, ("unet",)),
         # Two: TensorFlow makes a copy of the step for each, and a GAN's takes it seconds.
-        pytest.param("tensorflow", 2, ("pix2pix",)),
+        pytest.param("tensorflow", 2, ("pix2pix",), marks=pytest.mark.slow),
         pytest.param("jax", 8, ("unet", "pix2pix"), marks=BACKENDS[1].marks),
     ],
 )
@@ -241,7 +241,10 @@ def assert_same_history(some, others):
     pd.testing.assert_frame_equal(some, others, check_exact=False, rtol=2e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "backend",
+    ["tensorflow", pytest.param("jax", marks=[*BACKENDS[1].marks, pytest.mark.slow])],
+)
 def test_a_machine_that_is_killed_comes_back_and_nothing_is_lost(backend, tmp_path):
     """And the end is that of one machine alone, on another number of devices."""
     data, out, alone = ("--data", drawn(tmp_path / "photos")), tmp_path / "run", tmp_path / "alone"

@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 from collections import Counter
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ def folder(tmp_path_factory):
     mask = np.zeros((40, 40, 3), "uint8")
     mask[5:20, 8:30] = 255
     photos.write(place / "mask.png", mask)
-    columns = "path split class mask box1_row box1_col box2_row box2_col".split()
+    columns = ["path", "split", "class", "mask", "box1_row", "box1_col", "box2_row", "box2_col"]
     pd.DataFrame(rows, columns=columns).to_csv(place / "manifest.csv", index=False)
     return place
 
@@ -108,7 +109,7 @@ def test_every_photo_is_read_once_an_epoch_whatever_the_number_of_workers(sharde
         ]
         again = [row.file for row in shards.epoch(table, 7, epoch, 0, workers)]
         assert again == parts[0]
-        assert sorted(sum(parts, [])) == table.file.tolist()
+        assert sorted(chain.from_iterable(parts)) == table.file.tolist()
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
         orders.append(parts)
     assert orders[0] != orders[1]

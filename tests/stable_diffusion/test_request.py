@@ -47,8 +47,8 @@ def test_a_seed_alone_is_a_request_and_nothing_is_none():
     [
         (["--steps", "0", "--method", "diffusion-small"], "--steps 0: must be 1 to 1000"),
         (["--prompt", "", "--method", "stable-diffusion"], "the prompt '' is empty"),
-        (["--prompt", "a cat"], "harmonic takes no prompt"),
-        (["--seed", "3"], "harmonic takes no prompt"),
+        (["--prompt", "a cat"], "unet takes no prompt"),
+        (["--seed", "3", "--method", "harmonic"], "harmonic takes no prompt"),
         (["--sampler", "euler", "--method", "diffusion-small"], "euler"),
     ],
 )
