@@ -633,7 +633,10 @@ def arguments():
 
 def main(words: list[str] | None = None) -> None:
     """Measure part after part; keep the figures after each."""
-    options = arguments().parse_args(words)
+    parser = arguments()
+    options = parser.parse_args(words)
+    if options.licensed and not options.data:
+        parser.error("--licensed: drawn photos have no licences; name photos with --data")
     os.environ["KERAS_BACKEND"] = "jax"
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch wants some, too
     if not options.tiny and (reason := needs()):

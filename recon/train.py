@@ -29,7 +29,6 @@ from recon.devices import start as start_devices  # `devices` is an option of `t
 from recon.errors import BadInput
 
 SHOWN = 8  # validation photos in the picture after every epoch
-CACHE = 1 << 30  # bytes: photos that fit are decoded once and kept
 USUAL = {"boxes": 2, "optimizer": "adam"}  # unless a recipe says otherwise
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
@@ -355,7 +354,7 @@ def fit(
         plots.contact_sheet(path, shown["masked"], completed, photo)
 
     base = pipeline.jittered(splits["train"], size)
-    fits = len(splits["train"]) * base**2 * 3 <= CACHE
+    fits = len(splits["train"]) * base**2 * 3 <= pipeline.KEPT
     # On a CPU they lie in the same memory anyway, and a slice is cheaper than a gather.
     resident = fits and has_gpu()
     fed = feeding.Fed(model, pipeline.load(splits["train"], base) if resident else None)

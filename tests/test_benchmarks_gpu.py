@@ -276,3 +276,10 @@ def test_photos_are_carried_as_they_are_and_those_to_train_on_maybe_smaller(tmp_
     assert sizes["same/a.jpg"] == sizes["photos/a.jpg"] > sizes["smaller/a.jpg"]
     assert sizes["same/b.jpg"] == sizes["photos/b.jpg"] == sizes["smaller/b.jpg"]
     assert (tmp_path / "same" / "manifest.csv").read_text().startswith("path,split,licence")
+
+
+def test_licences_need_photos(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        gpu.main(["--parts", "unet", "--licensed"])
+    assert stopped.value.code == 2
+    assert "--licensed: drawn photos have no licences" in capsys.readouterr().err

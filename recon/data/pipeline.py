@@ -23,7 +23,7 @@ if keras.backend.backend() != "tensorflow":  # the GPU is the network's; TensorF
     with suppress(RuntimeError):  # TensorFlow runs already: whoever started it has chosen
         tf.config.set_visible_devices([], "GPU")
 
-KEPT = 1 << 30  # bytes: whole photos that fit are read once, with their masks
+KEPT = 1 << 30  # bytes: photos that fit are read once, those of validation with their masks
 JITTER = 286 / 256  # pix2pix, section 3.3: resize to 286×286, crop back to 256×256
 
 
