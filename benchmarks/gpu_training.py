@@ -21,12 +21,16 @@ GOAL = 180  # seconds; the report's own took 6.5 hours
 JITTER = 286 / 256  # as in recon.data.pipeline, which needs TensorFlow
 
 
-def load(table: pd.DataFrame, size: int) -> np.ndarray:
-    """Read all photos of a table, a little larger than they are seen: uint8 `(N, S, S, 3)`."""
+def drawn(table: pd.DataFrame) -> bool:
+    """Whether all photos of a table are drawn: they vary by themselves, and are not enlarged."""
+    return table.path.str.startswith("safari:").all()
+
+
+def load(table: pd.DataFrame, size: int, zoom: float = 0.0) -> np.ndarray:
+    """Read all photos of a table, larger than they are seen: uint8 `(N, S, S, 3)`."""
     from recon.data import catalog
 
-    drawn = table.path.str.startswith("safari:").all()  # they vary by themselves
-    side = size if drawn else round(size * JITTER)
+    side = size if drawn(table) else round(size * (zoom or JITTER))
     with ThreadPoolExecutor() as pool:
         return np.stack(list(pool.map(lambda row: catalog.photo(row, side), table.itertuples())))
 
@@ -37,13 +41,13 @@ def repeated(table: pd.DataFrame, count: int) -> pd.DataFrame:
 
 
 def batches(
-    photos: np.ndarray, size: int, batch_size: int, steps: int, count: int = 2
+    photos: np.ndarray, size: int, batch_size: int, steps: int, count: int = 2, zoom: float = 0.0
 ) -> Iterator[tuple[dict]]:
     """Batches without end, as Keras wants them of a generator."""
     from recon.data import plan
 
     for number in itertools.count():
-        for batch in plan.epoch(photos, size, batch_size, steps, 0, number, count):
+        for batch in plan.epoch(photos, size, batch_size, steps, 0, number, count, zoom):
             yield (batch,)
 
 
@@ -165,6 +169,7 @@ def add_arguments(group) -> None:
     group.add_argument("--sizes", type=int, nargs="+", default=[128, 256], help="one after another")
     group.add_argument("--last", type=float, default=0.4, help="part of the time the last gets")
     group.add_argument("--boxes", type=int, nargs="+", default=[4, 2], help="a photo, per size")
+    group.add_argument("--zoom", type=float, default=1.6, help="by which photos are enlarged")
     group.add_argument("--rates", type=float, nargs="+", default=[2e-3, 1e-3], help="per size")
     group.add_argument("--photos", type=int, default=64, help="photos a step")
     group.add_argument("--grid", type=int, default=32, help="patches a side")
@@ -239,11 +244,12 @@ def stage(model, train: pd.DataFrame, val: pd.DataFrame, seconds: float, rate, b
 
     optimizer = fitting.optimizer(options.optimizer, rate, 0.95, 1.0, 0.0, 1)
     model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
-    photos = load(train, model.size)
+    zoom = 0.0 if drawn(train) else options.zoom
+    photos = load(train, model.size, zoom)
     steps, each = (2, 1) if options.tiny else (200, 20)
     whole = fed(model, photos, steps)
     history = whole.fit(
-        batches(photos, model.size, options.photos, steps, boxes),
+        batches(photos, model.size, options.photos, steps, boxes, zoom),
         steps_per_epoch=steps,
         epochs=1 if options.tiny else 10**6,
         validation_data=wire(val, model.size),

@@ -29,7 +29,7 @@ from recon.devices import start as start_devices  # `devices` is an option of `t
 from recon.errors import BadInput
 
 SHOWN = 8  # validation photos in the picture after every epoch
-USUAL = {"boxes": 2, "optimizer": "adam"}  # unless a recipe says otherwise
+USUAL = {"boxes": 2, "zoom": 0.0, "optimizer": "adam"}  # unless a recipe says otherwise
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Objective = Literal["bce", "lsgan", "hinge"]
@@ -64,6 +64,10 @@ class Settings:
 
     boxes: int | None = None
     """Boxes missing from a photo in training: more teach more a photo, and hide more of it."""
+
+    zoom: float | None = None
+    """By how much photos are enlarged at most, another factor from 1 on every time, before a
+    square is cut out; 0: all by 286/256. Drawn photos never are."""
 
     optimizer: Optimizer | None = None
     """adam, or muon, which moves wide kernels by an orthogonal matrix."""
@@ -105,6 +109,8 @@ def check(settings: Settings) -> None:
         value = getattr(settings, name)
         if value is not None and value < 1:
             raise BadInput(f"{option(name)} {value}: must be 1 or more")
+    if settings.zoom != 0 and not 1 <= settings.zoom <= 8:
+        raise BadInput(f"--zoom {settings.zoom}: must be from 1 to 8, or 0")
     if not 0 < settings.learning_rate < math.inf:
         raise BadInput(f"--learning-rate {settings.learning_rate}: must be a number above 0")
     if not 0 <= settings.beta_1 < 1:
@@ -353,7 +359,7 @@ def fit(
             completed = methods.learned_method("", model)(shown["masked"], shown["mask"])
         plots.contact_sheet(path, shown["masked"], completed, photo)
 
-    base = pipeline.jittered(splits["train"], size)
+    base = pipeline.jittered(splits["train"], size, settings.zoom)
     fits = len(splits["train"]) * base**2 * 3 <= pipeline.KEPT
     # On a CPU they lie in the same memory anyway, and a slice is cheaper than a gather.
     resident = fits and has_gpu()
@@ -375,6 +381,7 @@ def fit(
         settings.boxes,
         resident,
         team.rows(batch_size, apart),
+        settings.zoom,
     )
     validation = pipeline.fixed_wire(val, size, together // team.machines, labels(val))
     try:

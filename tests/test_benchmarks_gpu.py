@@ -1,5 +1,6 @@
 """What `benchmarks.gpu` counts and draws, and its trainings, run through at tiny size on a CPU."""
 
+import functools
 import json
 import types
 
@@ -118,6 +119,35 @@ def test_every_value_is_as_likely_in_numpys_plan_as_in_the_pipelines(name, drawi
                 pairs = np.zeros((PLACES[name], PLACES[name]))
                 np.add.at(pairs, (columns[a], columns[b]), 1)
                 assert stats.chi2_contingency(pairs).pvalue > 1e-3
+
+
+def test_both_plans_enlarge_alike():
+    """Sides, and places that each of them leaves."""
+    zoom, side = 1.5, 24
+    photos = np.zeros((PHOTOS, side, side, 3), "uint8")
+    batches = list(plan.epoch(photos, SIZE, BATCH, 400, 3, 0, 2, zoom))
+    ours = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    _, keys = pipeline.epoch_plan(PHOTOS, 400, BATCH, 3, 0)
+    types = OUTPUT | {"side": tf.int32}
+    choose = functools.partial(pipeline.choices, spare=side - SIZE, size=SIZE, count=2, zoom=zoom)
+    theirs = {name: rows.numpy() for name, rows in tf.map_fn(choose, keys, types).items()}
+    assert set(theirs) == set(ours) - {"index"}
+    for name, rows in theirs.items():
+        assert (rows.shape, rows.dtype) == (ours[name].shape, ours[name].dtype)
+    for drawn in (ours, theirs):
+        assert drawn["side"].min() == SIZE
+        assert drawn["side"].max() == side
+        factor = side / drawn["side"]  # each as likely as any other, but for whole pixels
+        assert abs(factor.mean() - (1 + zoom) / 2) < 0.02
+        assert (drawn["cut"] >= 0).all()
+        assert (drawn["cut"] + drawn["side"][:, None] <= side).all()
+        room = side - drawn["side"][:, None]
+        place = (drawn["cut"] / np.maximum(room, 1))[room[:, 0] > 0]
+        assert abs(place.mean() - 0.5) < 0.03
+        assert place.min() == 0
+        assert place.max() == 1
+    assert stats.ks_2samp(ours["side"], theirs["side"]).pvalue > 1e-3
+    assert stats.ks_2samp(ours["cut"][:, 0], theirs["cut"][:, 0]).pvalue > 1e-3
 
 
 def test_both_plans_have_the_same_shapes_and_types(drawings):

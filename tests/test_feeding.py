@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from PIL import Image
 
 from recon import boxes, feeding, models
 from recon.data import catalog
@@ -63,6 +64,32 @@ def test_views_are_squares_some_of_them_in_a_mirror():
     seen = ops.convert_to_numpy(feeding.views(PHOTOS, *where, SIZE))
     assert seen.dtype == "uint8"
     np.testing.assert_array_equal(seen, [view(*one) for one in zip(*where, strict=True)])
+
+
+def enlarged(number, cut, side, mirrored):
+    """A square of a photo, resized by Pillow, which looks beyond its edges too."""
+    row, column = map(int, cut)
+    square = (column, row, column + int(side), row + int(side))
+    planes = [Image.fromarray(plane) for plane in np.moveaxis(PHOTOS[number] / 255.0, -1, 0)]
+    planes = [
+        plane.convert("F").resize((SIZE, SIZE), Image.Resampling.BILINEAR, square)
+        for plane in planes
+    ]
+    whole = np.stack(planes, axis=-1)
+    return whole[:, ::-1] if mirrored else whole
+
+
+@pytest.mark.parametrize("sides", [(1, SIZE), (SIZE, BASE), (BASE, BASE)])
+def test_zoomed_squares_are_resized_as_pillow_does(sides):
+    wire = travelling()
+    generator = np.random.default_rng(2)
+    side = generator.integers(sides[0], sides[1] + 1, 8, dtype="int32")
+    cut = generator.integers(0, BASE - side[:, None] + 1, (8, 2)).astype("int32")
+    whole = (PHOTOS / 255).astype("float32")[wire["index"]]
+    where = cut, side, wire["mirrored"]
+    seen = ops.convert_to_numpy(feeding.zoomed(*map(ops.convert_to_tensor, (whole, *where)), SIZE))
+    expected = [enlarged(*one) for one in zip(wire["index"], *where, strict=True)]
+    np.testing.assert_allclose(seen, expected, atol=1e-5)
 
 
 def test_photos_on_the_device_are_fed_like_those_that_travel():
@@ -135,6 +162,41 @@ def test_a_batch_is_to_the_bit_what_the_pipeline_makes(table, how):
         atol = 0.51 / 255 if how == "files" else 0
         np.testing.assert_allclose(whole, photo, rtol=ROUNDED, atol=atol)
         np.testing.assert_allclose(seen["masked"], inputs["masked"], rtol=ROUNDED, atol=atol)
+
+
+def test_photos_are_enlarged_alike_wherever_they_lie(table):
+    pipeline = pytest.importorskip("recon.data.pipeline")
+    size, zoom = 32, 1.5
+    kept = pipeline.load(table, pipeline.jittered(table, size, zoom))
+    assert kept.shape[1:3] == (48, 48)
+    options = {"seed": 3, "first_epoch": 2, "count": 3, "zoom": zoom}
+    ways = {"files": {}, "cache": {"cache": True}, "resident": {"resident": True}}
+    sent = {
+        how: batches(pipeline.wire(table, size, 6, 3, **options, **way))
+        for how, way in ways.items()
+    }
+    sides = np.concatenate([one["side"] for one in sent["cache"]])
+    assert 32 <= sides.min() < sides.max() <= 48
+    for files, cache, resident in zip(*sent.values(), strict=True):
+        one, other, last = (
+            feeding.Feed(size, kept if wire is resident else None)(wire)
+            for wire in (files, cache, resident)
+        )
+        np.testing.assert_array_equal(other[1], last[1])
+        np.testing.assert_allclose(one[1], other[1], atol=1.1 / 255)  # bytes, rounded elsewhere
+        assert one[1].shape == (6, size, size, 3)
+        for way in (one, other, last):
+            np.testing.assert_array_equal(way[0]["mask"], one[0]["mask"])
+            seen = way[1] * (1 - way[0]["mask"])
+            np.testing.assert_array_equal(way[0]["masked"], seen)
+
+
+def test_drawn_photos_are_never_enlarged():
+    pipeline = pytest.importorskip("recon.data.pipeline")
+    rows = catalog.split_of(catalog.safari_table(), "train").iloc[:4]
+    usual, zoomed = (batches(pipeline.wire(rows, SIZE, 2, 2, zoom=zoom), 2) for zoom in (0.0, 1.5))
+    for one, other in zip(usual, zoomed, strict=True):
+        keras.tree.map_structure(np.testing.assert_array_equal, one, other)
 
 
 def test_photos_of_validation_are_fed_with_the_tables_own_boxes(watched):

@@ -150,6 +150,7 @@ def test_config_says_how_to_run_it_again(tiny_run, drawn_folder):
         "steps_per_epoch": 3,
         "batch_size": 2,
         "boxes": 2,
+        "zoom": 0.0,
         "optimizer": "adam",
         "learning_rate": 1e-2,
         "beta_1": 0.5,

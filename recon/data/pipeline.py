@@ -34,13 +34,13 @@ def load(table: pd.DataFrame, size: int) -> np.ndarray:
         return np.stack(list(progress(photos_in_order, "reading photos", len(table))))
 
 
-def jittered(table: pd.DataFrame, size: int) -> int:
-    """Side to which photos are resized before the crop: 286 for 256.
+def jittered(table: pd.DataFrame, size: int, zoom: float = 0.0) -> int:
+    """Side to which photos are resized before the crop: 286 for 256, or as `zoom` needs it.
 
     Drawn photos keep their size: they vary by themselves, and a crop would enlarge what is never
     enlarged in validation and test.
     """
-    return size if drawn(table) else round(size * JITTER)
+    return size if drawn(table) else round(size * (zoom or JITTER))
 
 
 def drawn(table: pd.DataFrame) -> bool:
@@ -237,7 +237,9 @@ def epoch_plan(
     return order, tf.vectorized_map(lambda n: keys.stateless_fold_in(photo_key, n), place)
 
 
-def choices(key: tf.Tensor, spare: tf.Tensor | int, size: int, count: int) -> dict[str, tf.Tensor]:
+def choices(
+    key: tf.Tensor, spare: tf.Tensor | int, size: int, count: int, zoom: float = 0.0
+) -> dict[str, tf.Tensor]:
     """Draw all that is random about an example: the very numbers that `training_example` draws.
 
     Args:
@@ -245,15 +247,23 @@ def choices(key: tf.Tensor, spare: tf.Tensor | int, size: int, count: int) -> di
         spare: how much larger the photo is than what is cut out of it.
         size: height and width of what is cut out.
         count: how many boxes.
+        zoom: 0, or by how much a photo is enlarged at most: then `spare` is what is left of a photo
+            enlarged that much.
 
     Returns:
         `"cut"`, int32 `(2,)`, row and column of the top-left pixel; `"mirrored"`, a bool; and
-        `"corners"`, int32 `(count, 2)`, likewise of every box.
+        `"corners"`, int32 `(count, 2)`, likewise of every box; with zoom also `"side"`, int32, of
+        the square that is cut out and resized: the photo's side over a factor of 1 to `zoom`.
     """
     crop_key, box_key = tf.unstack(keys.stateless_split(key, 2))
     corner_key, flip_key = tf.unstack(keys.stateless_split(crop_key, 2))
     places = size - boxes.side(size) + 1
-    return {
+    zoomed = {}
+    if zoom:
+        factor = tf.random.stateless_uniform((), keys.stateless_fold_in(crop_key, 2), 1, zoom)
+        side = tf.cast(tf.round(tf.cast(spare + size, "float32") / factor), "int32")
+        zoomed, spare = {"side": side}, spare + size - side
+    return zoomed | {
         "cut": tf.random.stateless_uniform((2,), corner_key, 0, spare + 1, tf.int32),
         "mirrored": tf.random.stateless_uniform((), flip_key) < 0.5,
         "corners": tf.random.stateless_uniform((count, 2), box_key, 0, places, tf.int32),
@@ -362,6 +372,7 @@ def wire(
     count: int = 2,
     resident: bool = False,
     rows: np.ndarray | None = None,
+    zoom: float = 0.0,
 ) -> tf.data.Dataset:
     """The batches of `training` as they travel: bytes, for `feeding.Fed` to make photos of.
 
@@ -369,19 +380,29 @@ def wire(
     from 0 to 255 that are nearest.
 
     Args:
-        resident: photos lie on the device, all of them, `load(table, jittered(table, size))`; what
-            travels is what to show of them.
+        resident: photos lie on the device, all of them, `load(table, jittered(table, size, zoom))`;
+            what travels is what to show of them.
         rows: which rows of every batch to make, where other machines make the others; None: all.
+        zoom: photos are enlarged by a factor of 1 to this before they are cut, another one every
+            time; 0: as in `training`, always by the same. Drawn photos never are.
 
     Returns:
         `{"photo": uint8 (B, S, S, 3), "corners": int32 (B, count, 2)}`; resident, in the photo's
-        place `"index"` (B,), `"cut"` (B, 2) and `"mirrored"` (B,); with labels also `"label"` (B,).
+        place `"index"` (B,), `"cut"` (B, 2) and `"mirrored"` (B,); with zoom these three or, with
+        the whole photo in its index's place, two, and `"side"` (B,); with labels also `"label"`
+        (B,).
     """
-    base = jittered(table, size)
+    base = jittered(table, size, zoom)
+    zoom = 0.0 if drawn(table) else zoom
     in_memory = kept(table, base) if (cache or drawn(table)) and not resident else None
     file = files(table) if in_memory is None and not resident else None
     if labels is not None:
         labels = tf.constant(labels)
+
+    def whole(index):
+        if in_memory is None:
+            return cut_resized(read_square(*file(index)), base, tf.constant([0, 0]), base)
+        return in_memory[index]
 
     def look(index, cut, mirrored):
         if in_memory is None:
@@ -391,13 +412,15 @@ def wire(
         return tf.cond(mirrored, lambda: tf.reverse(photo, [1]), lambda: photo)
 
     def plan(epoch):
-        whole = epoch_plan(len(table), steps, batch_size, seed, epoch)
-        return whole if rows is None else tuple(part(one, batch_size, rows) for one in whole)
+        every = epoch_plan(len(table), steps, batch_size, seed, epoch)
+        return every if rows is None else tuple(part(one, batch_size, rows) for one in every)
 
     def example(index, key):
-        chosen = choices(key, base - size, size, count)
+        chosen = choices(key, base - size, size, count, zoom)
         if resident:
             chosen["index"] = index
+        elif zoom:
+            chosen["photo"] = whole(index)
         else:
             chosen["photo"] = look(index, chosen.pop("cut"), chosen.pop("mirrored"))
         return chosen if labels is None else chosen | {"label": labels[index]}

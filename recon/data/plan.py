@@ -32,6 +32,7 @@ def epoch(
     seed: int = 0,
     number: int = 0,
     count: int = 2,
+    zoom: float = 0.0,
 ) -> Iterator[dict[str, np.ndarray]]:
     """The batches of an epoch, as `pipeline.wire` has them of resident photos.
 
@@ -43,17 +44,22 @@ def epoch(
         seed: with the epoch's number, decides all.
         number: the epoch's, from 0.
         count: boxes missing from a photo.
+        zoom: 0, or by how much photos are enlarged at most; they are then `zoom` times `size`.
 
     Yields:
-        `{"index" (B,), "cut" (B, 2), "mirrored" (B,), "corners" (B, count, 2)}`, see
-        `feeding.Feed`.
+        `{"index" (B,), "cut" (B, 2), "mirrored" (B,), "corners" (B, count, 2)}`, with zoom also
+        `"side"` (B,), see `feeding.Feed`.
     """
     generator = np.random.default_rng([seed, number])
-    all_of_it, spare = steps * batch_size, photos.shape[1] - size
+    all_of_it, side = steps * batch_size, np.full(steps * batch_size, size)
     places = size - boxes.side(size) + 1
-    drawn = {
-        "index": order(len(photos), steps, batch_size, generator),
-        "cut": generator.integers(0, spare + 1, (all_of_it, 2), "int32"),
+    drawn = {"index": order(len(photos), steps, batch_size, generator)}
+    if zoom:
+        side = np.round(photos.shape[1] / generator.uniform(1, zoom, all_of_it))
+        drawn["side"] = side.astype("int32")
+    spare = photos.shape[1] - side[:, None]
+    drawn |= {
+        "cut": generator.integers(0, spare + 1, (all_of_it, 2)).astype("int32"),
         "mirrored": generator.random(all_of_it) < 0.5,
         "corners": generator.integers(0, places, (all_of_it, count, 2), "int32"),
     }

@@ -60,9 +60,25 @@ What was tried against that, and for more from a photo, one seed each:
 - What the network says, and on it the harmonic fill of how far it is off around the hole, in place
   of the harmonic fill and on it what the network adds: 0.9257 for 0.9265.
 
-Not yet tried: weight decay or dropout; the exact fill or none in place of the membrane, an absolute
-error, attention (begun, and behind after one CPU-minute), Fourier convolutions, partial
-convolutions.
+What keeps it from learning photos by heart was looked for where that comes fast: 250 of the
+training photos at 64×64, each seen a hundred times (800 steps of Muon, batch 32, four boxes, one
+seed; RMSE on all validation photos over harmonic's, and the last 200 steps' own RMSE):
+
+| what                                                    | validation | training |
+|---------------------------------------------------------|------------|----------|
+| photos enlarged by 286/256 and cut, as pix2pix does     | 0.954      | 0.136    |
+| enlarged by a factor of 1 to 1.6, drawn anew every time | 0.939      | 0.133    |
+| brighter or darker, of another tint, by about a fifth   | 0.945      | 0.142    |
+| weights decay by the learning rate's part at every step | 0.950      | 0.136    |
+| a fifth of the channels dropped, coarse and last levels | 0.954      | 0.141    |
+| eight boxes missing                                     | 0.975      | 0.143    |
+
+So photos are enlarged at random (`zoom`). Together with weight decay that was no better after 400
+steps (0.957 both), and factors up to 2.2 were behind after 200 (0.991, not 0.978).
+
+Not yet tried: other colours on top of that, for longer; the exact fill or none in place of the
+membrane, an absolute error, attention (begun, and behind after one CPU-minute), Fourier
+convolutions, partial convolutions.
 """
 
 from collections.abc import Callable, Sequence
@@ -411,6 +427,7 @@ def recipe(size: int) -> dict:
         "epochs": 12,
         "batch_size": 32,
         "boxes": 4,
+        "zoom": 1.6,
         "optimizer": "muon",
         "learning_rate": 2e-3,
         "beta_1": 0.95,
