@@ -12,16 +12,16 @@ from keras import layers, ops
 from recon import boxes, devices
 
 
-def paint(corners, size: int, channels: int = 1):
-    """Paint boxes of side `boxes.side(size)`, as `boxes.rasterise` does.
+def covered(corners, size: int, channels: int = 1):
+    """Count in how many boxes of side `boxes.side(size)` each pixel lies.
 
     Args:
         corners: int `(B, count, 2)`, row and column of every box's top-left pixel.
-        size: height and width of the mask.
-        channels: how often to say of each pixel whether it is missing.
+        size: height and width of the photos.
+        channels: how often to say so of each pixel.
 
     Returns:
-        float32 `(B, size, size, channels)`, 1 = missing.
+        float32 `(B, size, size, channels)`, whole numbers.
     """
     place = ops.arange(size, dtype=corners.dtype)
     first = ops.expand_dims(corners, -1)  # (B, count, 2, 1)
@@ -29,9 +29,22 @@ def paint(corners, size: int, channels: int = 1):
     inside = ops.cast(inside, "float32")  # (B, count, 2, size)
     rows = ops.transpose(inside[:, :, 0], (0, 2, 1))
     columns = ops.repeat(inside[:, :, 1], channels, axis=-1)
-    # In how many boxes a pixel lies: a product of matrices, nine times as fast as comparing it.
-    covered = ops.matmul(rows, columns)  # (B, size, size * channels)
-    return ops.reshape(ops.minimum(covered, 1.0), (-1, size, size, channels))
+    # A product of matrices is nine times as fast as comparing every pixel.
+    count = ops.matmul(rows, columns)  # (B, size, size * channels)
+    return ops.reshape(count, (-1, size, size, channels))
+
+
+def paint(corners, size: int):
+    """Paint boxes of side `boxes.side(size)`, as `boxes.rasterise` does.
+
+    Args:
+        corners: int `(B, count, 2)`, row and column of every box's top-left pixel.
+        size: height and width of the mask.
+
+    Returns:
+        float32 `(B, size, size, 1)`, 1 = missing.
+    """
+    return ops.minimum(covered(corners, size), 1.0)
 
 
 def views(photos, index, cut, mirrored, size: int):
@@ -63,14 +76,14 @@ def zoomed(photos, cut, side, mirrored, size: int):
     far as pixels grow where a square is reduced, as in Pillow's `Image.resize(..., BILINEAR, box)`.
 
     Args:
-        photos: float32 `(B, S, S, 3)`.
+        photos: float32 `(B, S, S, 3)` in [0, 1].
         cut: int32 `(B, 2)`, row and column of the square's top-left pixel.
         side: int32 `(B,)`, the square's height and width, at most S.
         mirrored: bool `(B,)`, whether left and right are exchanged.
         size: height and width of the result.
 
     Returns:
-        float32 `(B, size, size, 3)`.
+        float32 `(B, size, size, 3)` in [0, 1].
     """
     place = ops.arange(photos.shape[1], dtype="float32")
     pixel = ops.cast(side, "float32")[:, None, None, None] / size  # of the result, in the photo
@@ -86,7 +99,8 @@ def zoomed(photos, cut, side, mirrored, size: int):
         mean = ops.reshape(ops.matmul(weight, flat), (-1, size, photos.shape[2], 3))
         return ops.transpose(mean, (0, 2, 1, 3))
 
-    return lines(columns, lines(rows, photos))  # (B, size, size, 3)
+    # Weights' sums are rounded, and may be a little above 1.
+    return ops.minimum(lines(columns, lines(rows, photos)), 1.0)  # (B, size, size, 3)
 
 
 class Feed(layers.Layer):
@@ -128,8 +142,9 @@ class Feed(layers.Layer):
             mask = wide = ops.cast(wire["mask"], "float32")
         else:
             mask = paint(wire["corners"], self.size)
-            wide = paint(wire["corners"], self.size, 3)  # costs less than to broadcast the other
-        inputs = {"masked": photo * (1 - wide), "mask": mask}
+            wide = covered(wire["corners"], self.size, 3)  # costs less than to broadcast the other
+        # No colour is above 1: less 1 or more, none is above 0. Cheaper than photo · (1 - mask).
+        inputs = {"masked": ops.relu(photo - wide), "mask": mask}
         return inputs | {name: wire[name] for name in ("label",) if name in wire}, photo
 
 
