@@ -26,6 +26,9 @@ class Method:
     name: str
     complete: Callable[[np.ndarray, np.ndarray], np.ndarray]
     size: int | None = None  # the one side a network takes; None: any height and width
+    averages: bool = (
+        False  # answers are means of what could be: those of several looks, a better one
+    )
 
     def __call__(self, masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return self.complete(masked, mask)
@@ -44,7 +47,8 @@ def classical_method(name: str) -> Method:
 def learned_method(name: str, model) -> Method:
     """A network's guess with the known pixels pasted back.
 
-    A model whose completion is more than one call has a `complete(masked, mask)` of its own.
+    A model whose completion is more than one call has a `complete(masked, mask)` of its own; one
+    that is trained by squared error alone says so by AVERAGES.
     """
 
     def complete(masked, mask):
@@ -53,7 +57,7 @@ def learned_method(name: str, model) -> Method:
         guess = model.predict_on_batch({"masked": masked, "mask": mask})
         return classical.paste(masked, mask, guess)
 
-    return Method(name, complete, model.size)
+    return Method(name, complete, model.size, getattr(model, "AVERAGES", False))
 
 
 def diffusion_method(name: str, networks, request: Request) -> Method:

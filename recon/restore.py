@@ -3,7 +3,8 @@
 A classical fill takes the whole photo. A network knows one size only, so it looks at the photo
 through square windows: around each hole one that the hole fills about as much as the boxes filled
 the photos of its training, resized to the network's size and back. Only missing pixels are
-pasted, at the photo's own resolution; known pixels stay as they are, bit for bit.
+pasted, at the photo's own resolution; known pixels stay as they are, bit for bit. A network whose
+answers are means sees each window whole and in parts, and what it says is averaged.
 """
 
 import math
@@ -153,14 +154,30 @@ def resampling(shape: tuple[int, int], wanted: tuple[int, int]) -> Image.Resampl
     return Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR
 
 
+def missing_of(missing: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Bring a map of missing pixels to another size.
+
+    A pixel counts as missing if more than half of it is: a hole that grew would hide from a network
+    what it was trained to see.
+
+    Args:
+        missing: bool `(H, W)`.
+        shape: height and width wanted.
+
+    Returns:
+        mask `(height, width, 1)`, 1 = missing.
+    """
+    mask = missing[..., None].astype("float32")
+    return (resize(mask, shape, Image.Resampling.BOX) > 0.5).astype("float32")
+
+
 def shrink(
     photo: np.ndarray, missing: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bring a photo with holes to another size, so that no hole colours what is known.
 
     A small pixel is the mean of the known pixels under it: the resized photo (holes black) over
-    the resized map of known pixels. It counts as missing if more than half of it is: a hole that
-    grew would hide from a network what it was trained to see.
+    the resized map of known pixels.
 
     Args:
         photo: uint8 `(H, W, 3)`; what it holds in the holes is not looked at.
@@ -177,7 +194,7 @@ def shrink(
     resample = resampling(missing.shape, shape)
     weight = resize(1 - mask, shape, resample)
     masked = resize(masked, shape, resample) / np.maximum(weight, 1e-6)
-    mask = (resize(mask, shape, Image.Resampling.BOX) > 0.5).astype("float32")
+    mask = missing_of(missing, shape)
     return np.clip(masked, 0, 1) * (1 - mask), mask
 
 
@@ -212,14 +229,56 @@ Seen = tuple[np.ndarray, np.ndarray]  # masked (S, S, 3) and mask (S, S, 1) of t
 Walk = Generator[Seen, np.ndarray, np.ndarray]
 
 
-def guess_in(photo: np.ndarray, missing: np.ndarray, window: Box, size: int) -> Walk:
+def parts(side: int, size: int) -> list[Box]:
+    """Smaller squares of a square window, one in each corner, through which it is seen once more.
+
+    They are seven eighths of its side, and at least as large as the network sees. On 97 validation
+    photos of animals the U-Net that comes with the package had an RMSE of 0.942 of harmonic's by
+    the window alone, 0.938 with these, 0.939 with parts of fifteen sixteenths or with nine instead
+    of four, 0.946 with parts of three quarters.
+
+    Args:
+        side: the window's.
+        size: side of the network's photos, in pixels.
+    """
+    part = max(size, round(side * 7 / 8))
+    ends = (0, side - part) if part < side else ()
+    return [Box(row, column, part, part) for row in ends for column in ends]
+
+
+def added_in(fine: np.ndarray, mask: np.ndarray) -> Walk:
+    """Ask a network what is to be added to a harmonic fill.
+
+    Enlarged, a network's answer has lost every fine detail that runs into the hole. What it adds
+    to the harmonic fill is smooth and loses little; the fill has the detail at any size. And with
+    the fill in the hole, pixels at its border shrink to what they would be in a whole photo.
+
+    Args:
+        fine: the fill, `(L, L, 3)` in [0, 1].
+        mask: the hole at the network's own size, `(S, S, 1)`, with a known pixel.
+
+    Yields:
+        once, the square as the network sees it; it is sent the completed one.
+
+    Returns:
+        `(L, L, 3)`, of use in the hole only.
+    """
+    large, own = fine.shape[:2], mask.shape[:2]
+    masked = np.clip(resize(fine, own, resampling(large, own)), 0, 1) * (1 - mask)
+    completed = yield masked, mask
+    added = completed - classical.harmonic(masked, mask)
+    return resize(added, large, Image.Resampling.BICUBIC)
+
+
+def guess_in(photo: np.ndarray, missing: np.ndarray, window: Box, method: methods.Method) -> Walk:
     """Complete what a window shows; where it reaches over the edge the photo is mirrored.
 
     A network sees the window at its own size. What comes back is the harmonic fill at the photo's
-    size, and on it, enlarged, what the network adds to the harmonic fill at its own.
+    size, and on it what the network adds to the fill: the mean of what it adds in the window and,
+    if its answers are means, in the window's `parts`.
 
     Yields:
-        once, the window as the network of that size sees it; it is sent the completed one.
+        what the network sees, one after another; it is sent the completed ones.
 
     Returns:
         uint8, of the window's size as far as it lies on the photo.
@@ -229,42 +288,43 @@ def guess_in(photo: np.ndarray, missing: np.ndarray, window: Box, size: int) -> 
     beyond = ((0, window.height - rows), (0, window.width - columns))
     view = np.pad(view, (*beyond, (0, 0)), mode="symmetric")
     hole = np.pad(hole, beyond, mode="symmetric")
-    own = (size, size)
-    masked, mask = shrink(view, hole, own)
+    own = (method.size, method.size)
+    mask = missing_of(hole, own)
     if own == hole.shape or hole.sum() > LARGEST or mask.all():
-        completed = yield masked, mask
+        completed = yield shrink(view, hole, own)
         if own != hole.shape:
             completed = resize(completed, hole.shape, Image.Resampling.BICUBIC)
         return to_bytes(completed)[:rows, :columns]
-    # Enlarged, a network's answer has lost every fine detail that runs into the hole. What it adds
-    # to the harmonic fill is smooth and loses little; the fill has the detail at any size. And
-    # with the fill in the hole, pixels at its border shrink to what they would be in a whole photo.
     fine = classical.harmonic(*shrink(view, hole, hole.shape))
-    masked = np.clip(resize(fine, own, resampling(hole.shape, own)), 0, 1) * (1 - mask)
-    completed = yield masked, mask
-    added = completed - classical.harmonic(masked, mask)
-    completed = fine + resize(added, hole.shape, Image.Resampling.BICUBIC)
-    return to_bytes(completed)[:rows, :columns]
+    total = yield from added_in(fine, mask)
+    count = np.ones((*hole.shape, 1), "float32")
+    # Parts without a missing pixel are looked at too: photos that go side by side come out even.
+    for part in parts(window.height, method.size) if method.averages else []:
+        mask = missing_of(hole[area(part)], own)
+        if not mask.all():
+            total[area(part)] += yield from added_in(fine[area(part)], mask)
+            count[area(part)] += 1
+    return to_bytes(fine + total / count)[:rows, :columns]
 
 
-def walk(photo: np.ndarray, mask: np.ndarray, size: int) -> Walk:
-    """Complete a photo of any size, window by window, for a network of one size.
+def walk(photo: np.ndarray, mask: np.ndarray, method: methods.Method) -> Walk:
+    """Complete a photo of any size, window by window, by a network of one size.
 
     Small holes first; what is filled counts as known from then on, so that pieces of one hole
     go on from each other.
 
     Yields:
-        each window as the network sees it; it is sent the completed one.
+        what the network sees, one after another; it is sent the completed ones.
 
     Returns:
         as `complete`.
     """
-    photo, missing = photo.copy(), mask[..., 0] > 0
+    photo, missing, size = photo.copy(), mask[..., 0] > 0, method.size
     todo = pieces(mask, size)
     while todo:
         window = window_around(todo[0], size, missing.shape)
         now = [box for box in todo if serves(window, box, size, missing.shape)]
-        guess = yield from guess_in(photo, missing, window, size)
+        guess = yield from guess_in(photo, missing, window, method)
         for box in now:
             hole = missing[area(box)]
             inside = box._replace(row=box.row - window.row, column=box.column - window.column)
@@ -307,7 +367,7 @@ def complete(method: methods.Method, photo: np.ndarray, mask: np.ndarray) -> np.
         uint8 `(H, W, 3)`; known pixels are the photo's, bit for bit.
     """
     if method.size is not None:
-        return side_by_side(method, [walk(photo, mask, method.size)])[0]
+        return side_by_side(method, [walk(photo, mask, method)])[0]
     missing = mask[..., 0] > 0
     factor = max(1, math.sqrt(missing.sum() / LARGEST))
     shape = tuple(max(1, int(side / factor)) for side in missing.shape)
@@ -321,7 +381,7 @@ def complete_all(
     pairs = zip(photo, mask, strict=True)
     if method.size is None:
         return [complete(method, *pair) for pair in pairs]
-    return side_by_side(method, [walk(*pair, method.size) for pair in pairs])
+    return side_by_side(method, [walk(*pair, method) for pair in pairs])
 
 
 def at_any_size(method: methods.Method) -> methods.Method:

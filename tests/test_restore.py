@@ -19,7 +19,7 @@ TEAL = np.array([0, 128, 255], "uint8")
 class Painter:
     """A method that paints every hole teal and remembers what it was shown."""
 
-    name = "painter"
+    name, averages = "painter", False
 
     def __init__(self, size=None):
         self.size = size
@@ -263,6 +263,62 @@ def test_enlarged_a_network_stands_on_the_harmonic_fill_of_the_photos_own_size()
     fine = classical.harmonic(photo / np.float32(255) * (1 - mask), mask) * 255
     completed = restore.complete(methods.Method("fill", complete, 16), photo, mask)
     assert np.abs(completed - fine).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("side", "size", "wanted"),
+    [
+        (256, 128, [(0, 0, 224), (0, 32, 224), (32, 0, 224), (32, 32, 224)]),
+        (140, 128, [(0, 0, 128), (0, 12, 128), (12, 0, 128), (12, 12, 128)]),  # no smaller ones
+        (128, 128, []),
+        (100, 128, []),
+    ],
+)
+def test_a_window_has_a_part_in_each_corner(side, size, wanted):
+    assert restore.parts(side, size) == [Box(*place, length, length) for *place, length in wanted]
+
+
+def test_a_network_whose_answers_are_means_sees_a_window_in_parts_too():
+    """It adds another number to the fill every time: a pixel gets the mean of those that saw it."""
+    added = np.float32([0.1, 0.02, 0.04, 0.08, 0.16])
+
+    def complete(masked, mask):
+        fills = [classical.harmonic(*one) for one in zip(masked, mask, strict=True)]
+        seen.append(len(masked))
+        return np.stack(fills) + added[len(seen) - 1]
+
+    photo = noise(64, 64, 3) // 2
+    mask = rasterise([Box(0, 2, 14, 16), Box(40, 30, 19, 19)], 64)
+    fine = classical.harmonic(photo / np.float32(255) * (1 - mask), mask) * 255
+    for averages in (False, True):
+        seen = []
+        method = methods.Method("adds", complete, 32, averages)
+        completed = restore.complete(method, photo, mask)
+        views = [Box(0, 0, 64, 64), *(restore.parts(64, 32) if averages else [])]
+        assert seen == [1] * len(views)
+        for row, column in np.argwhere(mask[..., 0]):
+            saw = [
+                number
+                for number, view in enumerate(views)
+                if 0 <= row - view.row < view.height and 0 <= column - view.column < view.width
+            ]
+            expected = fine[row, column] + 255 * added[saw].mean()
+            assert np.abs(completed[row, column] - expected).max() < 0.51
+
+
+def test_a_part_without_a_known_pixel_is_not_asked():
+    seen = []
+
+    def complete(masked, mask):
+        seen.append(mask[0])
+        return masked + 0.5 * mask
+
+    mask = rasterise([Box(0, 0, 30, 30)], 32)  # the part above on the left has 28×28
+    method = methods.Method("grey", complete, 8, averages=True)
+    completed = restore.complete(method, noise(32, 32), mask)
+    assert len(seen) == 4
+    assert not any(mask.all() for mask in seen)
+    assert np.isfinite(completed).all()
 
 
 def test_at_any_size_a_network_of_the_photos_size_answers_itself():

@@ -198,6 +198,8 @@ class BiLSTM(blocks.Completer):
         patch: side of the squares that are read as one.
     """
 
+    AVERAGES = True  # so that it is shown larger photos whole and in parts, see `recon.restore`
+
     def __init__(self, size=256, hidden=64, patch=4, **kwargs):
         super().__init__({"size": size, "hidden": hidden, "patch": patch}, **kwargs)
         self.network = renet(size, hidden, patch)

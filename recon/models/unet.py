@@ -78,9 +78,9 @@ steps (0.957 both), and factors up to 2.2 were behind after 200 (0.991, not 0.97
 
 So the results table's U-Net is trained: 128×128 from the start, 512,000 photos, 153 CPU-minutes.
 It ends at an RMSE of 0.127 in training and 0.137 in validation, and on the 194 test photos 9.8 %
-below harmonic at 128×128, 8.0 % (0.1491 for 0.1621) at 256×256. Seen through windows besides, four
-of 224×224 that share a photo of 256×256, and averaged with the whole, it stood six epochs earlier
-at 0.915 of harmonic on the 97 validation photos, without them at 0.918 (not used).
+below harmonic at 128×128, 8.0 % (0.1491 for 0.1621) at 256×256. What it says of four squares of
+224×224 that share a photo of 256×256 is averaged with what it says of the whole (`recon.restore`):
+six epochs before the end 0.915 of harmonic on the 97 validation photos, by the whole alone 0.918.
 
 Not yet tried: other colours on top of that, for longer; the exact fill or none in place of the
 membrane, an absolute error, attention (begun, and behind after one CPU-minute), Fourier
@@ -379,6 +379,8 @@ class UNet(blocks.Completer):
     Args:
         size, patch, widths, depth: as `network` takes them.
     """
+
+    AVERAGES = True  # so that it is shown larger photos whole and in parts, see `recon.restore`
 
     def __init__(self, size=256, patch=8, widths=(64, 128, 256), depth=1, **kwargs):
         settings = {"size": size, "patch": patch, "widths": list(widths), "depth": depth}

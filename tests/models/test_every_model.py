@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from recon import losses, models
+from recon import losses, methods, models
 from recon.train import Settings
 
 NAMES = [name for name in models.MODELS if name != "tiny"]
@@ -36,6 +36,15 @@ def test_a_recipe_holds_settings_of_a_training(name):
 def test_a_model_knows_its_size(name):
     smallest = min(models.find(name).SIZES)
     assert build(name, smallest).size == smallest
+
+
+def test_those_trained_by_squared_error_alone_are_averaged():
+    averaged = {
+        name
+        for name in NAMES
+        if methods.learned_method(name, build(name, min(models.find(name).SIZES))).averages
+    }
+    assert averaged == {"unet", "bilstm"}
 
 
 @pytest.mark.gpu
