@@ -68,17 +68,17 @@ def views(photos, index, cut, mirrored, size: int):
     return ops.take(ops.reshape(photos, (-1, 3)), pixel, axis=0)
 
 
-def zoomed(photos, cut, side, mirrored, size: int):
-    """Cut squares of any side out of photos and resize them, some of them in a mirror.
+def zoomed(photos, cut, sides, mirrored, size: int):
+    """Cut rectangles out of photos and resize them to squares, some of them in a mirror.
 
     Every line of the result is a weighted mean of the photo's lines, and so is every column: two
     products of matrices for each photo. The weights are those of linear interpolation, spread as
-    far as pixels grow where a square is reduced, as in Pillow's `Image.resize(..., BILINEAR, box)`.
+    far as pixels grow where one is reduced, as in Pillow's `Image.resize(..., BILINEAR, box)`.
 
     Args:
         photos: float32 `(B, S, S, 3)` in [0, 1].
-        cut: int32 `(B, 2)`, row and column of the square's top-left pixel.
-        side: int32 `(B,)`, the square's height and width, at most S.
+        cut: int32 `(B, 2)`, row and column of the rectangle's top-left pixel.
+        sides: int32 `(B, 2)`, its height and width, at most S.
         mirrored: bool `(B,)`, whether left and right are exchanged.
         size: height and width of the result.
 
@@ -86,8 +86,8 @@ def zoomed(photos, cut, side, mirrored, size: int):
         float32 `(B, size, size, 3)` in [0, 1].
     """
     place = ops.arange(photos.shape[1], dtype="float32")
-    pixel = ops.cast(side, "float32")[:, None, None, None] / size  # of the result, in the photo
-    centre = (ops.arange(size, dtype="float32")[:, None] + 0.5) * pixel - 0.5  # (B, 1, size, 1)
+    pixel = ops.cast(sides, "float32")[:, :, None, None] / size  # of the result, in the photo
+    centre = (ops.arange(size, dtype="float32")[:, None] + 0.5) * pixel - 0.5  # (B, 2, size, 1)
     distance = place - centre - ops.cast(cut, "float32")[:, :, None, None]  # (B, 2, size, S)
     weight = ops.relu(1 - ops.abs(distance) / ops.maximum(pixel, 1.0))
     weight = weight / ops.sum(weight, axis=-1, keepdims=True)  # less of it lies in at the edges
@@ -124,20 +124,20 @@ class Feed(layers.Layer):
 
         Args:
             wire: `"photo"`, uint8 `(B, size, size, 3)`, or which part of which resident one:
-                `"index"`, `"cut"` and `"mirrored"`, see `views`; with `"side"` too, photos of any
+                `"index"`, `"cut"` and `"mirrored"`, see `views`; with `"sides"` too, photos of any
                 size, see `zoomed`; `"corners"`, see `paint`, or a whole `"mask"`, uint8 `(B, size,
                 size, 1)`; and maybe `"label"`, `(B,)`.
         """
         if "photo" in wire:
             photo = wire["photo"]
-        elif "side" in wire:
+        elif "sides" in wire:
             photo = ops.take(self.photos, wire["index"], axis=0)
         else:
             where = wire["index"], wire["cut"], wire["mirrored"]
             photo = views(ops.convert_to_tensor(self.photos), *where, self.size)
         photo = ops.cast(photo, "float32") / 255
-        if "side" in wire:
-            photo = zoomed(photo, wire["cut"], wire["side"], wire["mirrored"], self.size)
+        if "sides" in wire:
+            photo = zoomed(photo, wire["cut"], wire["sides"], wire["mirrored"], self.size)
         if "mask" in wire:
             mask = wide = ops.cast(wire["mask"], "float32")
         else:

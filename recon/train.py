@@ -66,8 +66,9 @@ class Settings:
     """Boxes missing from a photo in training: more teach more a photo, and hide more of it."""
 
     zoom: float | None = None
-    """By how much photos are enlarged at most, another factor from 1 on every time, before a
-    square is cut out; 0: all by 286/256. Drawn photos never are."""
+    """By how much photos are enlarged at most, another factor from 1 on every time and one side up
+    to a third more than the other, before a square is cut out; 0: all by 286/256. Drawn photos
+    never are."""
 
     optimizer: Optimizer | None = None
     """adam, or muon, which moves wide kernels by an orthogonal matrix."""

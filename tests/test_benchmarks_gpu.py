@@ -128,25 +128,34 @@ def test_both_plans_enlarge_alike():
     batches = list(plan.epoch(photos, SIZE, BATCH, 400, 3, 0, 2, zoom))
     ours = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     _, keys = pipeline.epoch_plan(PHOTOS, 400, BATCH, 3, 0)
-    types = OUTPUT | {"side": tf.int32}
+    types = OUTPUT | {"sides": tf.int32}
     choose = functools.partial(pipeline.choices, spare=side - SIZE, size=SIZE, count=2, zoom=zoom)
     theirs = {name: rows.numpy() for name, rows in tf.map_fn(choose, keys, types).items()}
     assert set(theirs) == set(ours) - {"index"}
     for name, rows in theirs.items():
         assert (rows.shape, rows.dtype) == (ours[name].shape, ours[name].dtype)
     for drawn in (ours, theirs):
-        assert drawn["side"].min() == SIZE
-        assert drawn["side"].max() == side
-        factor = side / drawn["side"]  # each as likely as any other, but for whole pixels
-        assert abs(factor.mean() - (1 + zoom) / 2) < 0.02
+        smallest = side / zoom / (4 / 3) ** 0.5
+        assert smallest - 1 <= drawn["sides"].min() < smallest + 1
+        assert drawn["sides"].max() == side
+        factor = side / drawn["sides"]
+        stretch = np.log(factor[:, 0] / factor[:, 1]) / np.log(4 / 3)
+        assert abs(stretch.mean()) < 0.02
+        assert -1.2 < stretch.min() < -0.8  # but for whole pixels
+        assert 0.8 < stretch.max() < 1.2
+        # No side is larger than the photo, so that factors below 1 count as 1.
+        middle = factor.prod(axis=1) ** 0.5
+        assert abs(middle.mean() - (1 + zoom) / 2) < 0.03
         assert (drawn["cut"] >= 0).all()
-        assert (drawn["cut"] + drawn["side"][:, None] <= side).all()
-        room = side - drawn["side"][:, None]
-        place = (drawn["cut"] / np.maximum(room, 1))[room[:, 0] > 0]
+        assert (drawn["cut"] + drawn["sides"] <= side).all()
+        room = side - drawn["sides"]
+        place = (drawn["cut"] / np.maximum(room, 1))[room > 0]
         assert abs(place.mean() - 0.5) < 0.03
         assert place.min() == 0
         assert place.max() == 1
-    assert stats.ks_2samp(ours["side"], theirs["side"]).pvalue > 1e-3
+    for axis in range(2):
+        pair = (drawn["sides"][:, axis] for drawn in (ours, theirs))
+        assert stats.ks_2samp(*pair).pvalue > 1e-3
     assert stats.ks_2samp(ours["cut"][:, 0], theirs["cut"][:, 0]).pvalue > 1e-3
 
 

@@ -66,13 +66,13 @@ def test_views_are_squares_some_of_them_in_a_mirror():
     np.testing.assert_array_equal(seen, [view(*one) for one in zip(*where, strict=True)])
 
 
-def enlarged(number, cut, side, mirrored):
-    """A square of a photo, resized by Pillow, which looks beyond its edges too."""
-    row, column = map(int, cut)
-    square = (column, row, column + int(side), row + int(side))
+def enlarged(number, cut, sides, mirrored):
+    """A rectangle of a photo, resized by Pillow, which looks beyond its edges too."""
+    row, column, height, width = map(int, (*cut, *sides))
+    rectangle = (column, row, column + width, row + height)
     planes = [Image.fromarray(plane) for plane in np.moveaxis(PHOTOS[number] / 255.0, -1, 0)]
     planes = [
-        plane.convert("F").resize((SIZE, SIZE), Image.Resampling.BILINEAR, square)
+        plane.convert("F").resize((SIZE, SIZE), Image.Resampling.BILINEAR, rectangle)
         for plane in planes
     ]
     whole = np.stack(planes, axis=-1)
@@ -80,13 +80,13 @@ def enlarged(number, cut, side, mirrored):
 
 
 @pytest.mark.parametrize("sides", [(1, SIZE), (SIZE, BASE), (BASE, BASE)])
-def test_zoomed_squares_are_resized_as_pillow_does(sides):
+def test_zoomed_rectangles_are_resized_as_pillow_does(sides):
     wire = travelling()
     generator = np.random.default_rng(2)
-    side = generator.integers(sides[0], sides[1] + 1, 8, dtype="int32")
-    cut = generator.integers(0, BASE - side[:, None] + 1, (8, 2)).astype("int32")
+    sides = generator.integers(sides[0], sides[1] + 1, (8, 2), dtype="int32")
+    cut = generator.integers(0, BASE - sides + 1).astype("int32")
     whole = (PHOTOS / 255).astype("float32")[wire["index"]]
-    where = cut, side, wire["mirrored"]
+    where = cut, sides, wire["mirrored"]
     seen = ops.convert_to_numpy(feeding.zoomed(*map(ops.convert_to_tensor, (whole, *where)), SIZE))
     expected = [enlarged(*one) for one in zip(wire["index"], *where, strict=True)]
     np.testing.assert_allclose(seen, expected, atol=1e-5)
@@ -175,8 +175,9 @@ def test_photos_are_enlarged_alike_wherever_they_lie(table):
         how: batches(pipeline.wire(table, size, 6, 3, **options, **way))
         for how, way in ways.items()
     }
-    sides = np.concatenate([one["side"] for one in sent["cache"]])
-    assert 32 <= sides.min() < sides.max() <= 48
+    sides = np.concatenate([one["sides"] for one in sent["cache"]])
+    assert 32 / (4 / 3) ** 0.5 - 1 <= sides.min() < sides.max() <= 48
+    assert (sides[:, 0] != sides[:, 1]).any()
     for files, cache, resident in zip(*sent.values(), strict=True):
         one, other, last = (
             feeding.Feed(size, kept if wire is resident else None)(wire)

@@ -17,6 +17,7 @@ from tensorflow.random import experimental as keys
 
 from recon import boxes
 from recon.data import catalog, photos, shards
+from recon.data.plan import ASPECT
 from recon.progress import progress
 
 if keras.backend.backend() != "tensorflow":  # the GPU is the network's; TensorFlow would fill it
@@ -248,23 +249,29 @@ def choices(
         size: height and width of what is cut out.
         count: how many boxes.
         zoom: 0, or by how much a photo is enlarged at most: then `spare` is what is left of a photo
-            enlarged that much.
+            enlarged that much. One side may be enlarged up to `ASPECT` times as much as the
+            other.
 
     Returns:
         `"cut"`, int32 `(2,)`, row and column of the top-left pixel; `"mirrored"`, a bool; and
-        `"corners"`, int32 `(count, 2)`, likewise of every box; with zoom also `"side"`, int32, of
-        the square that is cut out and resized: the photo's side over a factor of 1 to `zoom`.
+        `"corners"`, int32 `(count, 2)`, likewise of every box; with zoom also `"sides"`, int32
+        `(2,)`, height and width of what is cut out and resized: the photo's side over a factor.
     """
     crop_key, box_key = tf.unstack(keys.stateless_split(key, 2))
     corner_key, flip_key = tf.unstack(keys.stateless_split(crop_key, 2))
     places = size - boxes.side(size) + 1
-    zoomed = {}
     if zoom:
         factor = tf.random.stateless_uniform((), keys.stateless_fold_in(crop_key, 2), 1, zoom)
-        side = tf.cast(tf.round(tf.cast(spare + size, "float32") / factor), "int32")
-        zoomed, spare = {"side": side}, spare + size - side
-    return zoomed | {
-        "cut": tf.random.stateless_uniform((2,), corner_key, 0, spare + 1, tf.int32),
+        halves = tf.random.stateless_uniform((), keys.stateless_fold_in(crop_key, 3), -0.5, 0.5)
+        factors = tf.maximum(factor * ASPECT ** tf.stack([halves, -halves]), 1.0)
+        sides = tf.cast(tf.round(tf.cast(spare + size, "float32") / factors), "int32")
+        # Whole numbers are drawn below one limit only; there are two.
+        limits = tf.cast(spare + size - sides + 1, "float32")
+        cut = tf.cast(tf.random.stateless_uniform((2,), corner_key) * limits, "int32")
+        where = {"cut": cut, "sides": sides}
+    else:
+        where = {"cut": tf.random.stateless_uniform((2,), corner_key, 0, spare + 1, tf.int32)}
+    return where | {
         "mirrored": tf.random.stateless_uniform((), flip_key) < 0.5,
         "corners": tf.random.stateless_uniform((count, 2), box_key, 0, places, tf.int32),
     }
@@ -383,13 +390,14 @@ def wire(
         resident: photos lie on the device, all of them, `load(table, jittered(table, size, zoom))`;
             what travels is what to show of them.
         rows: which rows of every batch to make, where other machines make the others; None: all.
-        zoom: photos are enlarged by a factor of 1 to this before they are cut, another one every
-            time; 0: as in `training`, always by the same. Drawn photos never are.
+        zoom: photos are enlarged by a factor of 1 to this before they are cut, and a little
+            stretched, otherwise every time; 0: as in `training`, always by the same. Drawn photos
+            never are.
 
     Returns:
         `{"photo": uint8 (B, S, S, 3), "corners": int32 (B, count, 2)}`; resident, in the photo's
         place `"index"` (B,), `"cut"` (B, 2) and `"mirrored"` (B,); with zoom these three or, with
-        the whole photo in its index's place, two, and `"side"` (B,); with labels also `"label"`
+        the whole photo in its index's place, two, and `"sides"` (B, 2); with labels also `"label"`
         (B,).
     """
     base = jittered(table, size, zoom)

@@ -10,6 +10,8 @@ import numpy as np
 
 from recon import boxes
 
+ASPECT = 4 / 3  # of height and width of what is cut out, at most (Szegedy et al., 2015, section 6)
+
 
 def order(count: int, steps: int, batch_size: int, generator: np.random.Generator) -> np.ndarray:
     """Draw the order of an epoch, as `pipeline.epoch_order` does: shuffles cut to whole batches.
@@ -44,22 +46,24 @@ def epoch(
         seed: with the epoch's number, decides all.
         number: the epoch's, from 0.
         count: boxes missing from a photo.
-        zoom: 0, or by how much photos are enlarged at most; they are then `zoom` times `size`.
+        zoom: 0, or by how much photos are enlarged at most; they are then `zoom` times `size`. One
+            side may be enlarged up to `ASPECT` times as much as the other.
 
     Yields:
         `{"index" (B,), "cut" (B, 2), "mirrored" (B,), "corners" (B, count, 2)}`, with zoom also
-        `"side"` (B,), see `feeding.Feed`.
+        `"sides"` (B, 2), see `feeding.Feed`.
     """
     generator = np.random.default_rng([seed, number])
-    all_of_it, side = steps * batch_size, np.full(steps * batch_size, size)
+    all_of_it, sides = steps * batch_size, size
     places = size - boxes.side(size) + 1
     drawn = {"index": order(len(photos), steps, batch_size, generator)}
     if zoom:
-        side = np.round(photos.shape[1] / generator.uniform(1, zoom, all_of_it))
-        drawn["side"] = side.astype("int32")
-    spare = photos.shape[1] - side[:, None]
+        factor = generator.uniform(1, zoom, (all_of_it, 1))
+        stretch = ASPECT ** (generator.uniform(-0.5, 0.5, (all_of_it, 1)) * [1, -1])
+        drawn["sides"] = np.round(photos.shape[1] / np.maximum(factor * stretch, 1)).astype("int32")
+        sides = drawn["sides"]
     drawn |= {
-        "cut": generator.integers(0, spare + 1, (all_of_it, 2)).astype("int32"),
+        "cut": generator.integers(0, photos.shape[1] - sides + 1, (all_of_it, 2)).astype("int32"),
         "mirrored": generator.random(all_of_it) < 0.5,
         "corners": generator.integers(0, places, (all_of_it, count, 2), "int32"),
     }
