@@ -232,18 +232,37 @@ Walk = Generator[Seen, np.ndarray, np.ndarray]
 def parts(side: int, size: int) -> list[Box]:
     """Smaller squares of a square window, one in each corner, through which it is seen once more.
 
-    They are seven eighths of its side, and at least as large as the network sees. On 97 validation
-    photos of animals the U-Net that comes with the package had an RMSE of 0.942 of harmonic's by
-    the window alone, 0.938 with these, 0.939 with parts of fifteen sixteenths or with nine instead
-    of four, 0.946 with parts of three quarters.
+    They are thirteen sixteenths of its side, and at least as large as the network sees. On 97
+    validation photos of animals the U-Net that comes with the package had an RMSE of 0.942 of
+    harmonic's by the window alone, and of 0.934 with these; of 0.935 with parts of seven eighths,
+    0.937 with smaller ones, and 0.934 with both.
 
     Args:
         side: the window's.
         size: side of the network's photos, in pixels.
     """
-    part = max(size, round(side * 7 / 8))
+    part = max(size, round(side * 13 / 16))
     ends = (0, side - part) if part < side else ()
     return [Box(row, column, part, part) for row in ends for column in ends]
+
+
+def weight(part: Box, side: int) -> np.ndarray:
+    """How much a part of a window counts, pixel by pixel: less towards its edges in the window.
+
+    There it lacks what lies beyond, and what it says would end in a seam: without that, parts of
+    seven eighths came to 0.938 of harmonic's RMSE in place of 0.935.
+
+    Args:
+        part: one of `parts`.
+        side: the window's.
+
+    Returns:
+        float32 `(L, L, 1)`: 1, and towards the edges that are not the window's down to 0, over as
+        many pixels as the parts lie apart.
+    """
+    inwards = (np.arange(part.height) + 0.5) / (side - part.height)
+    rows, columns = (np.minimum(inwards if start else inwards[::-1], 1) for start in part[:2])
+    return np.outer(rows, columns)[..., None].astype("float32")
 
 
 def added_in(fine: np.ndarray, mask: np.ndarray) -> Walk:
@@ -274,8 +293,8 @@ def guess_in(photo: np.ndarray, missing: np.ndarray, window: Box, method: method
     """Complete what a window shows; where it reaches over the edge the photo is mirrored.
 
     A network sees the window at its own size. What comes back is the harmonic fill at the photo's
-    size, and on it what the network adds to the fill: the mean of what it adds in the window and,
-    if its answers are means, in the window's `parts`.
+    size, and on it what the network adds to the fill: in the window and, if its answers are means,
+    in the window's `parts`, averaged by `weight`.
 
     Yields:
         what the network sees, one after another; it is sent the completed ones.
@@ -297,14 +316,15 @@ def guess_in(photo: np.ndarray, missing: np.ndarray, window: Box, method: method
         return to_bytes(completed)[:rows, :columns]
     fine = classical.harmonic(*shrink(view, hole, hole.shape))
     total = yield from added_in(fine, mask)
-    count = np.ones((*hole.shape, 1), "float32")
+    weights = np.ones((*hole.shape, 1), "float32")
     # Parts without a missing pixel are looked at too: photos that go side by side come out even.
     for part in parts(window.height, method.size) if method.averages else []:
         mask = missing_of(hole[area(part)], own)
         if not mask.all():
-            total[area(part)] += yield from added_in(fine[area(part)], mask)
-            count[area(part)] += 1
-    return to_bytes(fine + total / count)[:rows, :columns]
+            share = weight(part, window.height)
+            total[area(part)] += share * (yield from added_in(fine[area(part)], mask))
+            weights[area(part)] += share
+    return to_bytes(fine + total / weights)[:rows, :columns]
 
 
 def walk(photo: np.ndarray, mask: np.ndarray, method: methods.Method) -> Walk:

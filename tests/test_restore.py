@@ -268,7 +268,7 @@ def test_enlarged_a_network_stands_on_the_harmonic_fill_of_the_photos_own_size()
 @pytest.mark.parametrize(
     ("side", "size", "wanted"),
     [
-        (256, 128, [(0, 0, 224), (0, 32, 224), (32, 0, 224), (32, 32, 224)]),
+        (256, 128, [(0, 0, 208), (0, 48, 208), (48, 0, 208), (48, 48, 208)]),
         (140, 128, [(0, 0, 128), (0, 12, 128), (12, 0, 128), (12, 12, 128)]),  # no smaller ones
         (128, 128, []),
         (100, 128, []),
@@ -276,6 +276,20 @@ def test_enlarged_a_network_stands_on_the_harmonic_fill_of_the_photos_own_size()
 )
 def test_a_window_has_a_part_in_each_corner(side, size, wanted):
     assert restore.parts(side, size) == [Box(*place, length, length) for *place, length in wanted]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_part_counts_less_towards_its_edges_within_the_window(number):
+    part = restore.parts(64, 32)[number]
+    weight = restore.weight(part, 64)
+    assert (part.height, weight.shape, weight.dtype) == (52, (52, 52, 1), "float32")
+    for row in range(52):
+        for column in range(52):
+            expected = 1.0
+            for start, place in ((part.row, row), (part.column, column)):
+                inner = place if start else 51 - place  # pixels from the edge within the window
+                expected *= min(1, (inner + 0.5) / 12)
+            assert weight[row, column, 0] == pytest.approx(expected)
 
 
 def test_a_network_whose_answers_are_means_sees_a_window_in_parts_too():
@@ -297,13 +311,16 @@ def test_a_network_whose_answers_are_means_sees_a_window_in_parts_too():
         views = [Box(0, 0, 64, 64), *(restore.parts(64, 32) if averages else [])]
         assert seen == [1] * len(views)
         for row, column in np.argwhere(mask[..., 0]):
-            saw = [
-                number
-                for number, view in enumerate(views)
-                if 0 <= row - view.row < view.height and 0 <= column - view.column < view.width
-            ]
-            expected = fine[row, column] + 255 * added[saw].mean()
+            total, weights = added[0], 1.0
+            for number, view in enumerate(views[1:], 1):
+                place = row - view.row, column - view.column
+                if min(place) >= 0 and max(place) < view.height:
+                    weight = restore.weight(view, 64)[place][0]
+                    total, weights = total + weight * added[number], weights + weight
+            expected = fine[row, column] + 255 * total / weights
             assert np.abs(completed[row, column] - expected).max() < 0.51
+        steps = np.diff(completed[:14, 2:18].astype(float) - fine[:14, 2:18], axis=0)
+        assert np.abs(steps).max() < 3  # no seam where a part ends: the numbers are 36 apart
 
 
 def test_a_part_without_a_known_pixel_is_not_asked():
@@ -313,7 +330,7 @@ def test_a_part_without_a_known_pixel_is_not_asked():
         seen.append(mask[0])
         return masked + 0.5 * mask
 
-    mask = rasterise([Box(0, 0, 30, 30)], 32)  # the part above on the left has 28×28
+    mask = rasterise([Box(0, 0, 28, 28)], 32)  # the part above on the left has 26×26
     method = methods.Method("grey", complete, 8, averages=True)
     completed = restore.complete(method, noise(32, 32), mask)
     assert len(seen) == 4

@@ -82,9 +82,7 @@ more to 0.935. So photos are also stretched a little (`recon.data.plan.ASPECT`).
 
 So the results table's U-Net is trained: 128×128 from the start, 512,000 photos, 153 CPU-minutes.
 It ends at an RMSE of 0.127 in training and 0.137 in validation, and on the 194 test photos 9.8 %
-below harmonic at 128×128, 8.0 % (0.1491 for 0.1621) at 256×256. What it says of four squares of
-224×224 that share a photo of 256×256 is averaged with what it says of the whole (`recon.restore`):
-six epochs before the end 0.915 of harmonic on the 97 validation photos, by the whole alone 0.918.
+below harmonic at 128×128, 8.0 % (0.1491 for 0.1621) at 256×256.
 
 Not yet tried: other colours on top of that, for longer; the exact fill or none in place of the
 membrane, an absolute error, attention (begun, and behind after one CPU-minute), Fourier
