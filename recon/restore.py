@@ -154,30 +154,14 @@ def resampling(shape: tuple[int, int], wanted: tuple[int, int]) -> Image.Resampl
     return Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR
 
 
-def missing_of(missing: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Bring a map of missing pixels to another size.
-
-    A pixel counts as missing if more than half of it is: a hole that grew would hide from a network
-    what it was trained to see.
-
-    Args:
-        missing: bool `(H, W)`.
-        shape: height and width wanted.
-
-    Returns:
-        mask `(height, width, 1)`, 1 = missing.
-    """
-    mask = missing[..., None].astype("float32")
-    return (resize(mask, shape, Image.Resampling.BOX) > 0.5).astype("float32")
-
-
 def shrink(
     photo: np.ndarray, missing: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bring a photo with holes to another size, so that no hole colours what is known.
 
     A small pixel is the mean of the known pixels under it: the resized photo (holes black) over
-    the resized map of known pixels.
+    the resized map of known pixels. It counts as missing if more than half of it is: a hole that
+    grew would hide from a network what it was trained to see.
 
     Args:
         photo: uint8 `(H, W, 3)`; what it holds in the holes is not looked at.
@@ -194,7 +178,7 @@ def shrink(
     resample = resampling(missing.shape, shape)
     weight = resize(1 - mask, shape, resample)
     masked = resize(masked, shape, resample) / np.maximum(weight, 1e-6)
-    mask = missing_of(missing, shape)
+    mask = (resize(mask, shape, Image.Resampling.BOX) > 0.5).astype("float32")
     return np.clip(masked, 0, 1) * (1 - mask), mask
 
 
@@ -308,9 +292,9 @@ def guess_in(photo: np.ndarray, missing: np.ndarray, window: Box, method: method
     view = np.pad(view, (*beyond, (0, 0)), mode="symmetric")
     hole = np.pad(hole, beyond, mode="symmetric")
     own = (method.size, method.size)
-    mask = missing_of(hole, own)
+    masked, mask = shrink(view, hole, own)
     if own == hole.shape or hole.sum() > LARGEST or mask.all():
-        completed = yield shrink(view, hole, own)
+        completed = yield masked, mask
         if own != hole.shape:
             completed = resize(completed, hole.shape, Image.Resampling.BICUBIC)
         return to_bytes(completed)[:rows, :columns]
@@ -319,7 +303,7 @@ def guess_in(photo: np.ndarray, missing: np.ndarray, window: Box, method: method
     weights = np.ones((*hole.shape, 1), "float32")
     # Parts without a missing pixel are looked at too: photos that go side by side come out even.
     for part in parts(window.height, method.size) if method.averages else []:
-        mask = missing_of(hole[area(part)], own)
+        _, mask = shrink(view[area(part)], hole[area(part)], own)
         if not mask.all():
             share = weight(part, window.height)
             total[area(part)] += share * (yield from added_in(fine[area(part)], mask))
