@@ -80,11 +80,12 @@ little more or less of each colour); where one side was enlarged up to a third m
 besides, to 0.937 and 0.934 (two seeds; the mean of what both say to 0.931), and up to four fifths
 more to 0.935. So photos are also stretched a little (`recon.data.plan.ASPECT`).
 
-So the results table's U-Net is trained: 128×128 from the start, 512,000 photos, 153 CPU-minutes.
-It ends at an RMSE of 0.127 in training and 0.137 in validation, and on the 194 test photos 9.8 %
-below harmonic at 128×128, 8.0 % (0.1491 for 0.1621) at 256×256.
+So the results table's U-Net is trained: 128×128 from the start, 512,000 photos, 77 CPU-minutes on
+one core of two. It ends at an RMSE of 0.128 in training and 0.138 in validation, and on the 194
+test photos 10.1 % below harmonic at 128×128, 9.0 % (0.1474 for 0.1621) at 256×256. Before photos
+were stretched, and seen in parts at 256×256 (`recon.restore.parts`), these were 9.8 and 8.0 %.
 
-Not yet tried: other colours on top of that, for longer; the exact fill or none in place of the
+Not yet tried: the mean of two networks, for longer; the exact fill or none in place of the
 membrane, an absolute error, attention (begun, and behind after one CPU-minute), Fourier
 convolutions, partial convolutions.
 """
