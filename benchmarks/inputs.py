@@ -6,11 +6,12 @@ as in every step of `recon.train`; the DataLoader's two workers do the same work
 floor decodes JPEG files that lie in memory, and nothing else. CPU-seconds are those of all threads
 and of the DataLoader's workers.
 
-Where the 1.15 milliseconds of a photo go that results/inputs.json has (parts timed alone, by what
-the whole costs with and without them): decoding 0.31, resizing 0.33, bytes to float32 photos with
+Where a photo's time goes (parts timed alone, on a busier machine than that of results/inputs.json,
+where the whole took 1.15 milliseconds): decoding 0.31, resizing 0.33, bytes to float32 photos with
 their masks 0.28, the plan and what is drawn 0.10, reading and cutting 0.05, batching 0.05. What was
 tried and brought nothing: OpenCV's resize through a Python call, resizing of bytes in place of
-floats, rounding after the cut, `ScaleAndTranslate` for the square alone, XLA for the step.
+floats, rounding after the cut, `ScaleAndTranslate` for the square alone, XLA for the step; masks of
+bytes, one product of matrices for both masks.
 """
 
 import os

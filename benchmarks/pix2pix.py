@@ -12,9 +12,11 @@ was tried:
 
 - Normalisation of one photo as mean and variance by axes, or as two sums, instead of Keras's
   `GroupNormalization`: 4.41 to 4.43 CPU-seconds where Keras's takes 4.41, and PyTorch 4.41.
-- Adam in one pass through memory (TensorFlow's `ResourceApplyAdam`, as PyTorch's fused one): 0.02
-  CPU-seconds for 31 million weights where Keras's operations take 0.08; of a step's 57 million that
-  would be 0.11 of 4.3 CPU-seconds, and of 1.5 with one photo. Not used: it is TensorFlow's alone.
+- Adam in one pass through memory (TensorFlow's `ResourceApplyAdam`, as PyTorch's fused one), alone,
+  on the machine of results/pix2pix.json at rest: 0.03 CPU-seconds for 31 million weights where
+  Keras's operations take 0.11. Of a step's 57 million that would be 0.14 of 2.25 CPU-seconds, and
+  of 0.79 with one photo: ratios of about 0.97 and 0.82. Not used yet: it is TensorFlow's alone, and
+  JAX, replicas and sparse gradients have to keep Keras's.
 - Not tried: the judge looks at a fake twice, once for each player, with the same numbers forward.
   To look once would save 5 of the 31 convolutions, about 3 of 44 billion multiplications a photo,
   counted by hand.
