@@ -73,7 +73,7 @@ def zoomed(photos, cut, sides, mirrored, size: int):
 
     Every line of the result is a weighted mean of the photo's lines, and so is every column: two
     products of matrices for each photo. The weights are those of linear interpolation, spread as
-    far as pixels grow where one is reduced, as in Pillow's `Image.resize(..., BILINEAR, box)`.
+    far as pixels grow where they are reduced, as in Pillow's `Image.resize(..., BILINEAR, box)`.
 
     Args:
         photos: float32 `(B, S, S, 3)` in [0, 1].

@@ -20,15 +20,14 @@ class Method:
     """A callable `(masked, mask) -> completed` with a name.
 
     Called with NumPy float32 `(B, H, W, 3)` in [0, 1] and `(B, H, W, 1)`; known pixels come back
-    bit for bit.
+    bit for bit. One that `averages` answers with a mean of what could be, so that the mean of what
+    it says of several views is a better answer.
     """
 
     name: str
     complete: Callable[[np.ndarray, np.ndarray], np.ndarray]
     size: int | None = None  # the one side a network takes; None: any height and width
-    averages: bool = (
-        False  # answers are means of what could be: those of several looks, a better one
-    )
+    averages: bool = False
 
     def __call__(self, masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return self.complete(masked, mask)

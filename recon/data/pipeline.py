@@ -255,7 +255,8 @@ def choices(
     Returns:
         `"cut"`, int32 `(2,)`, row and column of the top-left pixel; `"mirrored"`, a bool; and
         `"corners"`, int32 `(count, 2)`, likewise of every box; with zoom also `"sides"`, int32
-        `(2,)`, height and width of what is cut out and resized: the photo's side over a factor.
+        `(2,)`, height and width of what is cut out and resized: the photo's side over a factor of 1
+        to `zoom`, stretched.
     """
     crop_key, box_key = tf.unstack(keys.stateless_split(key, 2))
     corner_key, flip_key = tf.unstack(keys.stateless_split(crop_key, 2))
