@@ -11,10 +11,14 @@ What to type there is said at the end; `benchmarks.gpu` says what it measures.
 
 import argparse
 import importlib.metadata
+import io
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pandas as pd
+from PIL import Image
 
 from recon import atomic
 from recon.data import catalog, photos, tables
@@ -55,19 +59,27 @@ def wheels(out: Path, python: str) -> None:
 
 
 def pack(folder: Path, out: Path, quality: int | None) -> None:
-    """Copy photos and manifest; photos to train on maybe as smaller JPEGs, none other."""
-    listed = tables.read(folder / catalog.MANIFEST, ("path", "split"))
-    out.mkdir()
-    shutil.copyfile(folder / catalog.MANIFEST, out / catalog.MANIFEST)
-    for _, cells in listed:
-        source, place = folder / cells["path"], out / cells["path"]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if quality and cells["split"] == "train" and place.suffix.lower() in (".jpg", ".jpeg"):
-            from PIL import Image
+    """Copy photos and manifest; photos to train on as JPEGs where these are smaller, none other.
 
-            Image.fromarray(photos.read(source)).save(place, quality=quality)
-        else:
-            shutil.copyfile(source, place)
+    Args:
+        folder: photos with a manifest.csv.
+        out: a new folder.
+        quality: of these JPEGs; None: all stay as they are.
+    """
+    rows = [cells for _, cells in tables.read(folder / catalog.MANIFEST, ("path", "split"))]
+    for cells in rows:
+        place = out / cells["path"]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / cells["path"], place)
+        if quality and cells["split"] == "train":
+            smaller = io.BytesIO()
+            Image.fromarray(photos.read(place)).save(smaller, "JPEG", quality=quality)
+            if smaller.tell() < place.stat().st_size:
+                place.unlink()
+                place = place.with_suffix(".jpg")
+                place.write_bytes(smaller.getvalue())
+                cells["path"] = place.relative_to(out).as_posix()
+    pd.DataFrame(rows).to_csv(out / catalog.MANIFEST, index=False)
 
 
 def size(folder: Path) -> str:
@@ -81,7 +93,11 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of photos with a manifest.csv")
     parser.add_argument("--python", default="3.12", help="the machine's Python")
-    parser.add_argument("--quality", type=int, help="JPEG quality of photos to train on, as 80")
+    parser.add_argument(
+        "--quality",
+        type=int,
+        help="photos to train on as JPEGs of that quality, as 95, where these are smaller",
+    )
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args(words)
     try:

@@ -9,8 +9,8 @@ Parts, each for itself (`--parts`); one that fails is told and leaves the others
   Batches lie on the device. Goal: PyTorch's seconds over ours, 1 or more.
 - `training`: the report's whole training, 5,600 photos for 50 epochs at 256×256, from files to
   weights by `fit` (`benchmarks.gpu_training`). Goal: under 3 minutes.
-- `profile`: where a step's time goes: what it takes without this or that, and its longest kernels,
-  PyTorch's too.
+- `kernels`: where a step's time goes: its longest kernels, and PyTorch's.
+- `variants`: the same asked otherwise: what a step takes without this or that.
 - `tests`: `pytest -m gpu`.
 - `unet`: trains the U-Net that wins the score, and compares it with the harmonic fill on real
   photos; not unless asked for (`--minutes`, `--weights`).
@@ -28,7 +28,7 @@ and no way to fetch anything, `benchmarks.carry` packs the rest:
     python3 -m benchmarks.gpu --data build/carry/photos --parts step training --out gpu.json
 
 JAX compiles every network once for every batch size, a minute or so each, and PyTorch too: `step`
-takes some ten such minutes, `profile` too, `training` one.
+takes some ten such minutes, `variants` too, `training` one.
 """
 
 import gc
@@ -47,7 +47,7 @@ from pathlib import Path
 
 from benchmarks import gpu_training, gpu_work, measure
 
-PARTS = ("step", "training", "profile", "tests", "unet")
+PARTS = ("step", "training", "kernels", "variants", "tests", "unet")
 TESTS = ("tests/models/test_every_model.py", "tests/course/test_gpu.py")
 MATRIX = r"gemm|conv|xmma|wgrad|dgrad|fprop|nvjet|cutlass|cudnn"  # names of kernels, in any case
 LAYOUT = r"nchwtonhwc|nhwctonchw|transpose|memcpy|copy"
@@ -283,7 +283,8 @@ def step(scale: Scale, options) -> dict:
     """Double the batch until the chip is full; there, and one before, PyTorch beside."""
     import jax
 
-    rate = gpu_work.peak(jax.devices()[0].device_kind, options.peak)
+    stated = options.peak or (1.0 if options.tiny else None)
+    rate = gpu_work.peak(jax.devices()[0].device_kind, stated)
     result = {"peak": rate, "batches": [], "beside": []}
     for count in scale.batches:
         try:
@@ -321,7 +322,7 @@ def step(scale: Scale, options) -> dict:
 # Where the time goes ----------------------------------------------------------------------------
 
 
-def variants() -> dict[str, Callable]:
+def networks() -> dict[str, Callable]:
     """Name -> a function that builds the network with something left out."""
     from unittest import mock
 
@@ -405,7 +406,7 @@ def input_alone(scale: Scale, count: int) -> Callable[[int], None]:
     return run
 
 
-def kernels(folder: Path) -> list[tuple[str, float, int]]:
+def traced(folder: Path) -> list[tuple[str, float, int]]:
     """Kernels of a trace that JAX wrote: name, milliseconds, calls; the longest first.
 
     On a CPU, which has no kernels, whatever its threads did.
@@ -435,7 +436,7 @@ def trace(run: Callable[[int], None], steps: int) -> list[tuple[str, float, int]
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
             run(steps)
-        return kernels(Path(folder))
+        return traced(Path(folder))
 
 
 def torch_trace(run: Callable[[int], None], steps: int) -> list[tuple[str, float, int]]:
@@ -478,26 +479,17 @@ def summed(rows: list[tuple[str, float, int]], steps: int) -> dict:
     return {"ms": kinds, "longest": longest}
 
 
-def profile(scale: Scale, options) -> dict:
-    """Leave out one thing after another; then the kernels, ours and PyTorch's."""
-    count = options.batch or (2 if options.tiny else 64)
+def batch_of(scale: Scale, options) -> int:
+    """Photos a step, where the parts that ask where its time goes look at one batch alone."""
+    return options.batch or (2 if options.tiny else 64)
+
+
+def kernels(scale: Scale, options) -> dict:
+    """The kernels of a step, ours and PyTorch's: the longest, and how long those of a kind take."""
+    count = batch_of(scale, options)
     batch = photos(scale, count)
-    result = {"batch": count, "variants": {}}
-
-    def note(name: str, run: Callable[[int], None]) -> None:
-        result["variants"][name] = 1000 * seconds_a_step(run, scale)
-        print(f"{result['variants'][name]:8.2f} ms a step: {name}", flush=True)
-
-    for name, build in variants().items():
-        with told(name, result):
-            note(name, Compiled(build(scale), batch))
-        released()
-    with told("optimiser alone", result):
-        note("optimiser alone", optimiser(scale))
-    with told("input alone", result):
-        note("input alone", input_alone(scale, count))
-    released()
-    with told("kernels", result):
+    result = {"batch": count}
+    with told("recon", result):
         result["recon"] = summed(trace(Compiled(network(scale), batch), 5), 5)
     released()
     with told("torch", result):
@@ -509,6 +501,28 @@ def profile(scale: Scale, options) -> dict:
             print(f"{name}: ms a step in kernels: {kinds}; the longest:")
             for row in result[name]["longest"][:15]:
                 print(f"{row['ms']:8.3f} ms, {row['calls']:5.1f} calls: {row['kernel']}")
+    return result
+
+
+def variants(scale: Scale, options) -> dict:
+    """Milliseconds of a step: all of it, then with one thing after another left out."""
+    count = batch_of(scale, options)
+    batch = photos(scale, count)
+    result = {"batch": count, "ms": {}}
+
+    def note(name: str, run: Callable[[int], None]) -> None:
+        result["ms"][name] = 1000 * seconds_a_step(run, scale)
+        print(f"{result['ms'][name]:8.2f} ms a step: {name}", flush=True)
+
+    for name, build in networks().items():
+        with told(name, result):
+            note(name, Compiled(build(scale), batch))
+        released()
+    with told("optimiser alone", result):
+        note("optimiser alone", optimiser(scale))
+    with told("input alone", result):
+        note("input alone", input_alone(scale, count))
+    released()
     return result
 
 
@@ -530,7 +544,7 @@ def tests(scale: Scale, options) -> dict:
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "--no-header", "-p", "no:cacheprovider"]
     command += [*TESTS, *(["--collect-only"] if options.tiny else [])]
     if importlib.util.find_spec("xdist"):
-        command += ["-n", "4"]  # most of the time is compilation, on the CPU
+        command += ["-n", "auto"]  # most of the time is compilation, on the CPU
     start = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True)
     lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or ["no output"]
@@ -624,7 +638,7 @@ def arguments():
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:-1])
     parser.add_argument("--data", help="folder of photos; by default the drawn ones")
     parser.add_argument("--peak", type=float, help="the chip's rate, 10¹² operations a second")
-    parser.add_argument("--batch", type=int, help="photos a step, in training and profile")
+    parser.add_argument("--batch", type=int, help="photos a step, but in step")
     parser.add_argument("--batches", type=int, nargs="+", help="photos a step, in step")
     parser.add_argument("--rate", type=float, default=5e-4, help="learning rate of `training`")
     gpu_training.add_arguments(parser.add_argument_group("unet"))
@@ -635,8 +649,6 @@ def main(words: list[str] | None = None) -> None:
     """Measure part after part; keep the figures after each."""
     parser = arguments()
     options = parser.parse_args(words)
-    if options.licensed and not options.data:
-        parser.error("--licensed: drawn photos have no licences; name photos with --data")
     os.environ["KERAS_BACKEND"] = "jax"
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch wants some, too
     if not options.tiny and (reason := needs()):

@@ -41,13 +41,19 @@ def repeated(table: pd.DataFrame, count: int) -> pd.DataFrame:
 
 
 def batches(
-    photos: np.ndarray, size: int, batch_size: int, steps: int, count: int = 2, zoom: float = 0.0
+    photos: np.ndarray,
+    size: int,
+    batch_size: int,
+    steps: int,
+    count: int = 2,
+    zoom: float = 0.0,
+    seed: int = 0,
 ) -> Iterator[tuple[dict]]:
     """Batches without end, as Keras wants them of a generator."""
     from recon.data import plan
 
     for number in itertools.count():
-        for batch in plan.epoch(photos, size, batch_size, steps, 0, number, count, zoom):
+        for batch in plan.epoch(photos, size, batch_size, steps, seed, number, count, zoom):
             yield (batch,)
 
 
@@ -175,14 +181,13 @@ def add_arguments(group) -> None:
     group.add_argument("--grid", type=int, default=32, help="patches a side")
     group.add_argument("--widths", type=int, nargs="+", default=[64, 128, 256], help="channels")
     group.add_argument("--depth", type=int, default=1, help="convolutions of a level")
+    group.add_argument("--seed", type=int, default=0, help="of the first weights and the batches")
     group.add_argument("--optimizer", choices=("adam", "muon"), default="muon")
-    group.add_argument(
-        "--licensed", action="store_true", help="photos whose licence is stated, and drawn ones"
-    )
     group.add_argument(
         "--weights",
         type=Path,
-        help="file.safetensors to keep them in, as `recon.models.shipped` reads them",
+        help="file.safetensors to keep them in, as `recon.models.shipped` reads them; they are "
+        "then not compared: `benchmarks.shipped` does that, and needs no GPU",
     )
 
 
@@ -209,22 +214,6 @@ def falling(rate: float, seconds: float):
     return Falling()
 
 
-def to_learn_from(options) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The whole table, and the rows to train on."""
-    from data_tools import licensed
-    from recon.data import catalog, tables
-
-    table = catalog.load(options.data or "safari")
-    train = catalog.split_of(table, "train")
-    if options.licensed:
-        columns = ("path", "split", "licence")
-        rows = licensed.stated(tables.read(Path(options.data) / catalog.MANIFEST, columns))
-        train = train[train.file.isin([row["path"] for row in rows])]
-        drawn = catalog.split_of(catalog.load("safari"), "train").head(320)
-        train = pd.concat([train, drawn], ignore_index=True)
-    return table, train.head(16) if options.tiny else train
-
-
 def wire(table: pd.DataFrame, size: int) -> dict[str, np.ndarray]:
     """Whole photos and their masks, as they travel to `feeding.Fed`."""
     from recon.data import catalog
@@ -249,7 +238,7 @@ def stage(model, train: pd.DataFrame, val: pd.DataFrame, seconds: float, rate, b
     steps, each = (2, 1) if options.tiny else (200, 20)
     whole = fed(model, photos, steps)
     history = whole.fit(
-        batches(photos, model.size, options.photos, steps, boxes, zoom),
+        batches(photos, model.size, options.photos, steps, boxes, zoom, options.seed),
         steps_per_epoch=steps,
         epochs=1 if options.tiny else 10**6,
         validation_data=wire(val, model.size),
@@ -269,26 +258,29 @@ def stage(model, train: pd.DataFrame, val: pd.DataFrame, seconds: float, rate, b
 
 
 def unet(options) -> dict:
-    """Train the U-Net small and then large, keep its weights, compare them with harmonic.
+    """Train the U-Net small and then large; keep its weights, or compare them with harmonic.
 
-    What is compared is what is kept: kernels of 16 bits, at work in float32.
+    What is compared is what would be kept: kernels of 16 bits, at work in float32.
     """
     import keras
 
     from recon.data import catalog
     from recon.models import shipped, unet
 
-    table, train = to_learn_from(options)
+    table = catalog.load(options.data or "safari")
     few = 8 if options.tiny else None
-    val, test = (catalog.split_of(table, split).head(few) for split in ("val", "test"))
+    train, val, test = (
+        catalog.split_of(table, split).head(few) for split in ("train", "val", "test")
+    )
     *earlier, last = options.sizes
     parts = [(1 - options.last) / len(earlier) for _ in earlier] + [options.last]
     seconds = [60 * options.minutes * part / sum(parts) for part in parts]
-    result = {"photos": len(train), "licensed": options.licensed, "stages": []}
+    result = {"data": Path(options.data or "safari").name, "photos": len(train), "stages": []}
 
     def build(size: int):
         return unet.UNet(size, max(size // options.grid, 1), options.widths, options.depth)
 
+    keras.utils.set_random_seed(options.seed)
     model = None
     stages = options.sizes, seconds, options.rates, options.boxes
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
@@ -299,12 +291,15 @@ def unet(options) -> dict:
         print(f"{size}×{size}, {len(train):,} photos, {time_left:.0f} s", flush=True)
         result["stages"].append(stage(model, train, val, time_left, rate, boxes, options))
     keras.mixed_precision.set_dtype_policy("float32")
+    result |= {"settings": model.settings, "parameters": model.network.count_params()}
+    if options.weights:
+        options.weights.parent.mkdir(parents=True, exist_ok=True)
+        shipped.save(options.weights, model)
+        return result
     with tempfile.TemporaryDirectory() as folder:
-        path = options.weights or Path(folder) / "unet.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = Path(folder) / "unet.safetensors"
         shipped.save(path, model)
         model = shipped.load(path)
-    result |= {"settings": model.settings, "parameters": model.network.count_params()}
     for name, held in (("val", val), ("test", test)):
         result[name] = beside_harmonic(model, held, last if options.tiny else EVALUATED)
         print(f"on {len(held)} {name} photos: {told(result[name])}", flush=True)

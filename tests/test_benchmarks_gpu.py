@@ -13,6 +13,7 @@ from benchmarks import carry, gpu, gpu_training, gpu_work
 from recon import boxes
 from recon.data import pipeline, plan
 from recon.errors import BadInput
+from recon.models import shipped
 from recon.models.pix2pix import widths
 
 
@@ -208,16 +209,22 @@ def eager():
 
 
 @pytest.mark.usefixtures("eager")
-def test_the_unet_is_trained_on_resident_photos_and_what_is_kept_is_compared(
-    drawn_folder, tmp_path
-):
+def test_the_unet_is_trained_on_resident_photos_and_kept(drawn_folder, tmp_path):
     path = tmp_path / "weights" / "unet.safetensors"
     given = options("--data", str(drawn_folder), "--weights", str(path))
     vars(given).update(sizes=[32], rates=[1e-3], boxes=[3])  # growing takes as long again
     result = gpu_training.unet(given)
     assert [(stage["size"], stage["photos_seen"]) for stage in result["stages"]] == [(32, 8)]
     assert path.stat().st_size < 4 * result["parameters"]
-    assert 0 < result["test"]["network"] < 1
+    assert shipped.load(path).settings == result["settings"]
+    assert "test" not in result
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_unet_that_is_not_kept_is_compared(drawn_folder):
+    given = options("--data", str(drawn_folder))
+    vars(given).update(sizes=[32], rates=[1e-3], boxes=[3])
+    assert 0 < gpu_training.unet(given)["test"]["network"] < 1
 
 
 def test_a_folders_rows_are_repeated_to_as_many_as_the_report_had():
@@ -298,27 +305,32 @@ def test_without_a_gpu_it_says_so(monkeypatch):
 # What is carried ---------------------------------------------------------------------------------
 
 
-def test_photos_are_carried_as_they_are_and_those_to_train_on_maybe_smaller(tmp_path):
+def test_photos_are_carried_as_they_are_and_those_to_train_on_as_jpegs_where_smaller(tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), "uint8")
-    for name in ("a.jpg", "b.jpg"):
+    for name in ("a.jpg", "b.jpg", "c.png", "d.png"):
         carry.photos.write(folder / name, noise)
-    (folder / "manifest.csv").write_text("path,split,licence\na.jpg,train,own\nb.jpg,test,own\n")
+    carry.photos.write(folder / "e.png", np.zeros((64, 64, 3), "uint8"))
+    rows = [
+        f"{name},{split},own"
+        for name, split in zip(
+            ("a.jpg", "b.jpg", "c.png", "d.png", "e.png"),
+            ("train", "test", "train", "val", "train"),
+            strict=True,
+        )
+    ]
+    (folder / "manifest.csv").write_text("\n".join(["path,split,licence", *rows]) + "\n")
     carry.pack(folder, tmp_path / "same", None)
     carry.pack(folder, tmp_path / "smaller", 50)
-    sizes = {
-        f"{kind}/{name}": (tmp_path / kind / name).stat().st_size
-        for kind in ("photos", "same", "smaller")
-        for name in ("a.jpg", "b.jpg")
-    }
-    assert sizes["same/a.jpg"] == sizes["photos/a.jpg"] > sizes["smaller/a.jpg"]
-    assert sizes["same/b.jpg"] == sizes["photos/b.jpg"] == sizes["smaller/b.jpg"]
-    assert (tmp_path / "same" / "manifest.csv").read_text().startswith("path,split,licence")
-
-
-def test_licences_need_photos(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        gpu.main(["--parts", "unet", "--licensed"])
-    assert stopped.value.code == 2
-    assert "--licensed: drawn photos have no licences" in capsys.readouterr().err
+    before, same, smaller = (
+        {p.name: p.stat().st_size for p in (tmp_path / name).iterdir()}
+        for name in ("photos", "same", "smaller")
+    )
+    assert same == before
+    changed = {"a.jpg", "c.jpg"}  # an e.jpg would be larger; the manifest is as long
+    assert {name for name in smaller if smaller[name] != before.get(name)} == changed
+    assert smaller["a.jpg"] < before["a.jpg"]
+    assert smaller["c.jpg"] < before["c.png"]
+    paths = [cells["path"] for _, cells in carry.tables.read(tmp_path / "smaller/manifest.csv", ())]
+    assert paths == ["a.jpg", "b.jpg", "c.jpg", "d.png", "e.png"]
