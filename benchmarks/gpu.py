@@ -13,7 +13,7 @@ Parts, each for itself (`--parts`); one that fails is told and leaves the others
 - `variants`: the same asked otherwise: what a step takes without this or that.
 - `tests`: `pytest -m gpu`.
 - `unet`: trains the U-Net that wins the score, and compares it with the harmonic fill on real
-  photos; not unless asked for (`--minutes`, `--weights`).
+  photos; not unless asked for (`--weights`).
 
 `--tiny` runs all of it through on a CPU in seconds: then the figures mean nothing.
 
@@ -26,6 +26,9 @@ and no way to fetch anything, `benchmarks.carry` packs the rest:
     python3 -m pip install -q --no-index --no-deps --target /tmp/site build/carry/wheels/*.whl &&
     export PYTHONPATH=/tmp/site JAX_COMPILATION_CACHE_DIR=/tmp/jax &&
     python3 -m benchmarks.gpu --data build/carry/photos --parts step training --out gpu.json
+
+JAX_COMPILATION_CACHE_DIR keeps what was compiled and how kernels were tuned, from one call to the
+next: without it a network's first compilation takes more than a minute, with it some seconds.
 
 JAX compiles every network once for every batch size, a minute or so each, and PyTorch too: `step`
 takes some ten such minutes, `variants` too, `training` one.
@@ -390,7 +393,7 @@ def input_alone(scale: Scale, count: int) -> Callable[[int], None]:
     from recon import feeding
     from recon.data import plan
 
-    side = round(scale.size * gpu_training.JITTER)
+    side = round(scale.size * plan.JITTER)
     resident = np.zeros((scale.photos, side, side, 3), "uint8")
     feed = feeding.Feed(scale.size, resident)
     wire = next(plan.epoch(resident, scale.size, count, 1))
@@ -619,10 +622,11 @@ def rows(result: dict) -> list[tuple[str, str, str, str]]:
         )
     if "training" in result:
         given = result["training"]
+        kept = ", XLA's tuning kept from before" if given["tuned_before"] else ""
         lines.append(
             (
                 f"{given['photos']:,} photos × {given['epochs']} epochs at 256×256, from files to "
-                f"weights, on one {chip}",
+                f"weights, on one {chip}{kept}",
                 f"{given['seconds']:.0f} s",
                 "< 180 s",
                 "python -m benchmarks.gpu --parts training",

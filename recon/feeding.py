@@ -103,6 +103,19 @@ def zoomed(photos, cut, sides, mirrored, size: int):
     return ops.minimum(lines(columns, lines(rows, photos)), 1.0)  # (B, size, size, 3)
 
 
+def adjust_gamma(photo, powers):
+    """Make photos darker or brighter, and of another tint: every colour to a power of its own.
+
+    Args:
+        photo: `(B, H, W, 3)` in [0, 1].
+        powers: `(B, 3)`, above 0; above 1 is darker.
+
+    Returns:
+        `(B, H, W, 3)` in [0, 1]; black and white stay.
+    """
+    return ops.power(photo, powers[:, None, None, :])
+
+
 class Feed(layers.Layer):
     """Makes of a batch on the wire what a model sees, and what it is to say.
 
@@ -126,7 +139,8 @@ class Feed(layers.Layer):
             wire: `"photo"`, uint8 `(B, size, size, 3)`, or which part of which resident one:
                 `"index"`, `"cut"` and `"mirrored"`, see `views`; with `"sides"` too, photos of any
                 size, see `zoomed`; `"corners"`, see `paint`, or a whole `"mask"`, uint8 `(B, size,
-                size, 1)`; and maybe `"label"`, `(B,)`.
+                size, 1)`; and maybe `"powers"`, `(B, 3)`, see `adjust_gamma`, and `"label"`,
+                `(B,)`.
         """
         if "photo" in wire:
             photo = wire["photo"]
@@ -138,6 +152,8 @@ class Feed(layers.Layer):
         photo = ops.cast(photo, "float32") / 255
         if "sides" in wire:
             photo = zoomed(photo, wire["cut"], wire["sides"], wire["mirrored"], self.size)
+        if "powers" in wire:
+            photo = adjust_gamma(photo, wire["powers"])
         if "mask" in wire:
             mask = wide = ops.cast(wire["mask"], "float32")
         else:

@@ -94,7 +94,13 @@ class Muon(keras.optimizers.Adam):
 
 
 def optimizer(
-    name: str, rate: float, beta_1: float, decay_from: float, ema: float, steps: int
+    name: str,
+    rate: float,
+    beta_1: float,
+    decay_from: float,
+    ema: float,
+    steps: int,
+    weight_decay: float = 0.0,
 ) -> keras.optimizers.Optimizer:
     """Adam or Muon, with a rate that may fall and a moving average of the weights.
 
@@ -105,12 +111,15 @@ def optimizer(
         decay_from: part of the training after which it falls; 1 keeps it.
         ema: momentum of a moving average of the weights; 0 keeps none.
         steps: steps of the whole training.
+        weight_decay: by which part of the learning rate all weights shrink at every step
+            (Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101).
     """
     kind, beta_2 = {"adam": (keras.optimizers.Adam, 0.999), "muon": (Muon, 0.99)}[name]
     return kind(
         rate if decay_from == 1 else LinearDecay(rate, decay_from, steps),
         beta_1=beta_1,
         beta_2=beta_2,
+        weight_decay=weight_decay or None,
         use_ema=ema > 0,
         ema_momentum=ema or 0.99,  # not used without use_ema, but Keras wants it below 1
     )

@@ -29,7 +29,12 @@ from recon.devices import start as start_devices  # `devices` is an option of `t
 from recon.errors import BadInput
 
 SHOWN = 8  # validation photos in the picture after every epoch
-USUAL = {"boxes": 2, "zoom": 0.0, "optimizer": "adam"}  # unless a recipe says otherwise
+USUAL = {
+    "boxes": 2,
+    "zoom": 0.0,
+    "gamma": 0.0,
+    "optimizer": "adam",
+}  # unless a recipe says otherwise
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Objective = Literal["bce", "lsgan", "hinge"]
@@ -69,6 +74,10 @@ class Settings:
     """By how much photos are enlarged at most, another factor from 1 on every time and one side up
     to a third more than the other, before a square is cut out; 0: all by 286/256. Drawn photos
     never are."""
+
+    gamma: float | None = None
+    """By how much photos are made darker or brighter, otherwise every time: to powers from e^-gamma
+    to e^gamma, every colour to another; 0: not at all."""
 
     optimizer: Optimizer | None = None
     """adam, or muon, which moves wide kernels by an orthogonal matrix."""
@@ -112,6 +121,8 @@ def check(settings: Settings) -> None:
             raise BadInput(f"{option(name)} {value}: must be 1 or more")
     if settings.zoom != 0 and not 1 <= settings.zoom <= 8:
         raise BadInput(f"--zoom {settings.zoom}: must be from 1 to 8, or 0")
+    if not 0 <= settings.gamma <= 2:
+        raise BadInput(f"--gamma {settings.gamma}: must be from 0 to 2")
     if not 0 < settings.learning_rate < math.inf:
         raise BadInput(f"--learning-rate {settings.learning_rate}: must be a number above 0")
     if not 0 <= settings.beta_1 < 1:
@@ -383,6 +394,7 @@ def fit(
         resident,
         team.rows(batch_size, apart),
         settings.zoom,
+        settings.gamma,
     )
     validation = pipeline.fixed_wire(val, size, together // team.machines, labels(val))
     try:

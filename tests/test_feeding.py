@@ -192,6 +192,37 @@ def test_photos_are_enlarged_alike_wherever_they_lie(table):
             np.testing.assert_array_equal(way[0]["masked"], seen)
 
 
+def test_every_colour_is_raised_to_its_power():
+    photo = np.random.default_rng(0).random((2, 4, 4, 3), "float32")
+    photo[0, 0, 0], photo[0, 0, 1] = 0, 1
+    powers = np.array([[1, 1, 1], [0.5, 2, 1]], "float32")
+    changed = ops.convert_to_numpy(feeding.adjust_gamma(photo, powers))
+    np.testing.assert_allclose(changed[0], photo[0], rtol=1e-5)
+    for channel, expected in enumerate([photo[1] ** 0.5, photo[1] ** 2, photo[1]]):
+        np.testing.assert_allclose(
+            changed[1, ..., channel], expected[..., channel], rtol=1e-5, atol=1e-7
+        )
+
+
+def test_photos_are_made_darker_and_brighter_and_nothing_else_changes(table):
+    pipeline = pytest.importorskip("recon.data.pipeline")
+    feed = feeding.Feed(SIZE)
+    usual, varied = (
+        batches(pipeline.wire(table, SIZE, 3, 2, seed=1, gamma=gamma)) for gamma in (0.0, 0.7)
+    )
+    assert len(varied) > 0
+    for one, other in zip(usual, varied, strict=True):
+        powers = other["powers"]
+        assert powers.shape == (3, 3)
+        assert len(np.unique(powers)) == powers.size
+        (_, photo), (seen, changed) = feed(one), feed(other)
+        expected = ops.convert_to_numpy(photo) ** powers[:, None, None, :]
+        np.testing.assert_allclose(changed, expected, rtol=1e-4, atol=1e-6)
+        np.testing.assert_array_equal(seen["mask"], feed(one)[0]["mask"])
+        hidden = ops.convert_to_numpy(changed) * (1 - ops.convert_to_numpy(seen["mask"]))
+        np.testing.assert_array_equal(seen["masked"], hidden)
+
+
 def test_drawn_photos_are_never_enlarged():
     pipeline = pytest.importorskip("recon.data.pipeline")
     rows = catalog.split_of(catalog.safari_table(), "train").iloc[:4]

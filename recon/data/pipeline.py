@@ -17,7 +17,7 @@ from tensorflow.random import experimental as keys
 
 from recon import boxes
 from recon.data import catalog, photos, shards
-from recon.data.plan import ASPECT
+from recon.data.plan import ASPECT, JITTER
 from recon.progress import progress
 
 if keras.backend.backend() != "tensorflow":  # the GPU is the network's; TensorFlow would fill it
@@ -25,7 +25,6 @@ if keras.backend.backend() != "tensorflow":  # the GPU is the network's; TensorF
         tf.config.set_visible_devices([], "GPU")
 
 KEPT = 1 << 30  # bytes: photos that fit are read once, those of validation with their masks
-JITTER = 286 / 256  # pix2pix, section 3.3: resize to 286×286, crop back to 256×256
 
 
 def load(table: pd.DataFrame, size: int) -> np.ndarray:
@@ -239,7 +238,12 @@ def epoch_plan(
 
 
 def choices(
-    key: tf.Tensor, spare: tf.Tensor | int, size: int, count: int, zoom: float = 0.0
+    key: tf.Tensor,
+    spare: tf.Tensor | int,
+    size: int,
+    count: int,
+    zoom: float = 0.0,
+    gamma: float = 0.0,
 ) -> dict[str, tf.Tensor]:
     """Draw all that is random about an example: the very numbers that `training_example` draws.
 
@@ -251,12 +255,14 @@ def choices(
         zoom: 0, or by how much a photo is enlarged at most: then `spare` is what is left of a photo
             enlarged that much. One side may be enlarged up to `ASPECT` times as much as the
             other.
+        gamma: 0, or the most by which a photo is made darker or brighter: to a power of e^-gamma to
+            e^gamma, and each colour to one of its own besides, a third as far from 1 at most.
 
     Returns:
         `"cut"`, int32 `(2,)`, row and column of the top-left pixel; `"mirrored"`, a bool; and
         `"corners"`, int32 `(count, 2)`, likewise of every box; with zoom also `"sides"`, int32
         `(2,)`, height and width of what is cut out and resized: the photo's side over a factor of 1
-        to `zoom`, stretched.
+        to `zoom`, stretched; with gamma `"powers"`, float32 `(3,)`.
     """
     crop_key, box_key = tf.unstack(keys.stateless_split(key, 2))
     corner_key, flip_key = tf.unstack(keys.stateless_split(crop_key, 2))
@@ -272,6 +278,11 @@ def choices(
         where = {"cut": cut, "sides": sides}
     else:
         where = {"cut": tf.random.stateless_uniform((2,), corner_key, 0, spare + 1, tf.int32)}
+    if gamma:
+        shared_key, own_key = (keys.stateless_fold_in(flip_key, number) for number in (0, 1))
+        together = tf.random.stateless_uniform((1,), shared_key, -gamma, gamma)
+        apart = tf.random.stateless_uniform((3,), own_key, -gamma / 3, gamma / 3)
+        where["powers"] = tf.exp(together + apart)
     return where | {
         "mirrored": tf.random.stateless_uniform((), flip_key) < 0.5,
         "corners": tf.random.stateless_uniform((count, 2), box_key, 0, places, tf.int32),
@@ -381,6 +392,7 @@ def wire(
     resident: bool = False,
     rows: np.ndarray | None = None,
     zoom: float = 0.0,
+    gamma: float = 0.0,
 ) -> tf.data.Dataset:
     """The batches of `training` as they travel: bytes, for `feeding.Fed` to make photos of.
 
@@ -394,12 +406,13 @@ def wire(
         zoom: photos are enlarged by a factor of 1 to this before they are cut, and a little
             stretched, otherwise every time; 0: as in `training`, always by the same. Drawn photos
             never are.
+        gamma: by how much they are made darker or brighter, see `choices`.
 
     Returns:
         `{"photo": uint8 (B, S, S, 3), "corners": int32 (B, count, 2)}`; resident, in the photo's
         place `"index"` (B,), `"cut"` (B, 2) and `"mirrored"` (B,); with zoom these three or, with
-        the whole photo in its index's place, two, and `"sides"` (B, 2); with labels also `"label"`
-        (B,).
+        the whole photo in its index's place, two, and `"sides"` (B, 2); with gamma also `"powers"`
+        (B, 3), with labels `"label"` (B,).
     """
     base = jittered(table, size, zoom)
     zoom = 0.0 if drawn(table) else zoom
@@ -425,7 +438,7 @@ def wire(
         return every if rows is None else tuple(part(one, batch_size, rows) for one in every)
 
     def example(index, key):
-        chosen = choices(key, base - size, size, count, zoom)
+        chosen = choices(key, base - size, size, count, zoom, gamma)
         if resident:
             chosen["index"] = index
         elif zoom:

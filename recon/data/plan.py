@@ -10,6 +10,7 @@ import numpy as np
 
 from recon import boxes
 
+JITTER = 286 / 256  # pix2pix, section 3.3: resize to 286×286, crop back to 256×256
 ASPECT = 4 / 3  # of height and width of what is cut out, at most (Szegedy et al., 2015, section 6)
 
 
@@ -35,6 +36,7 @@ def epoch(
     number: int = 0,
     count: int = 2,
     zoom: float = 0.0,
+    gamma: float = 0.0,
 ) -> Iterator[dict[str, np.ndarray]]:
     """The batches of an epoch, as `pipeline.wire` has them of resident photos.
 
@@ -48,10 +50,12 @@ def epoch(
         count: boxes missing from a photo.
         zoom: 0, or by how much photos are enlarged at most; they are then `zoom` times `size`. One
             side may be enlarged up to `ASPECT` times as much as the other.
+        gamma: 0, or the most by which photos are made darker or brighter: to a power of e^-gamma to
+            e^gamma, and each colour to one of its own besides, a third as far from 1 at most.
 
     Yields:
         `{"index" (B,), "cut" (B, 2), "mirrored" (B,), "corners" (B, count, 2)}`, with zoom also
-        `"sides"` (B, 2), see `feeding.Feed`.
+        `"sides"` (B, 2), with gamma `"powers"` (B, 3), see `feeding.Feed`.
     """
     generator = np.random.default_rng([seed, number])
     all_of_it, sides = steps * batch_size, size
@@ -67,5 +71,9 @@ def epoch(
         "mirrored": generator.random(all_of_it) < 0.5,
         "corners": generator.integers(0, places, (all_of_it, count, 2), "int32"),
     }
+    if gamma:
+        together = generator.uniform(-gamma, gamma, (all_of_it, 1))
+        apart = generator.uniform(-gamma / 3, gamma / 3, (all_of_it, 3))
+        drawn["powers"] = np.exp(together + apart).astype("float32")
     for start in range(0, all_of_it, batch_size):
         yield {name: rows[start : start + batch_size] for name, rows in drawn.items()}
