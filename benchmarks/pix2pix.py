@@ -12,14 +12,14 @@ was tried:
 
 - Normalisation of one photo as mean and variance by axes, or as two sums, instead of Keras's
   `GroupNormalization`: 4.41 to 4.43 CPU-seconds where Keras's takes 4.41, and PyTorch 4.41.
-- Adam in one pass through memory (TensorFlow's `ResourceApplyAdam`, as PyTorch's fused one), alone,
-  on the machine of results/pix2pix.json at rest: 0.03 CPU-seconds for 31 million weights where
-  Keras's operations take 0.11. Of a step's 57 million that would be 0.14 of 2.25 CPU-seconds, and
-  of 0.79 with one photo: ratios of about 0.97 and 0.82. Not used yet: it is TensorFlow's alone, and
-  JAX, replicas and sparse gradients have to keep Keras's.
+- Adam in one pass through memory (`recon.fitting.Adam`, TensorFlow's `ResourceApplyAdam`), as
+  PyTorch's fused one: alone 0.03 CPU-seconds for 31 million weights where Keras's operations take
+  0.11. On the machine of results/pix2pix.json at rest the ratios went from 1.00 to 0.86 with one
+  photo and from 1.03 to 1.02 with four, in bfloat16 from 0.94 to 0.69 and from 1.01 to 0.96.
 - Not tried: the judge looks at a fake twice, once for each player, with the same numbers forward.
   To look once would save 5 of the 31 convolutions, about 3 of 44 billion multiplications a photo,
-  counted by hand.
+  counted by hand: what four photos in float32 miss of their goal, but then the two losses could no
+  longer be one sum, whose gradient moves each player by its own.
 """
 
 import itertools

@@ -44,6 +44,89 @@ def test_adam_is_the_papers():
     assert float(decaying.learning_rate) == pytest.approx(1e-4)
 
 
+def stepped(optimizer, gradients, compiled):
+    """Weights and moments after one step for each of some gradients, from the same start."""
+    rng = np.random.default_rng(1)
+    weights = [keras.Variable(rng.normal(size=g.shape).astype("float32")) for g in gradients[0]]
+    optimizer.build(weights)
+
+    def step(given):
+        optimizer.apply(given, weights)
+
+    if compiled and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        step = tf.function(step)
+    for given in gradients:
+        step([ops.convert_to_tensor(g) for g in given])
+    return [ops.convert_to_numpy(v) for v in (*weights, *optimizer.variables)]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    "settings", [{}, {"weight_decay": 0.1}, {"use_ema": True}, {"clipnorm": 1}]
+)
+def test_adam_is_kerass_to_rounding(settings, compiled):
+    rng = np.random.default_rng(0)
+    shapes = [(3, 3, 5, 7), (1000, 33), (11,), ()]
+    gradients = [[rng.normal(size=s).astype("float32") for s in shapes] for _ in range(5)]
+    ours, kerass = (
+        stepped(kind(0.01, beta_1=0.5, **settings), gradients, compiled)
+        for kind in (fitting.Adam, keras.optimizers.Adam)
+    )
+    assert len(ours) == len(kerass)
+    for one, other in zip(ours, kerass, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_adam_is_the_papers_formula():
+    rng = np.random.default_rng(2)
+    weight, mean, square = rng.normal(size=20), np.zeros(20), np.zeros(20)
+    variable = keras.Variable(weight.astype("float32"))
+    optimizer = fitting.Adam(0.1, beta_1=0.5, beta_2=0.9)
+    for step in range(1, 6):
+        gradient = rng.normal(size=20)
+        mean = 0.5 * mean + 0.5 * gradient
+        square = 0.9 * square + 0.1 * gradient**2
+        rate = 0.1 * (1 - 0.9**step) ** 0.5 / (1 - 0.5**step)
+        weight = weight - rate * mean / (square**0.5 + 1e-7)
+        optimizer.apply([ops.convert_to_tensor(gradient, "float32")], [variable])
+    np.testing.assert_allclose(ops.convert_to_numpy(variable), weight, rtol=1e-4, atol=1e-6)
+
+
+def test_adam_moves_the_rows_of_an_embedding_as_kerass():
+    seen = {}
+    for kind in (fitting.Adam, keras.optimizers.Adam):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([layers.Input((2,)), layers.Embedding(9, 3), layers.Flatten()])
+        model.compile(kind(0.1), "mse")
+        words, wanted = np.array([[1, 4], [4, 7]]), np.ones((2, 6))
+        model.fit(words, wanted, epochs=3, verbose=0)
+        seen[kind] = ops.convert_to_numpy(model.trainable_variables[0])
+    np.testing.assert_allclose(*seen.values(), rtol=1e-5, atol=1e-7)
+
+
+def test_adam_is_saved_and_loaded_and_goes_on_from_where_it_was(tmp_path):
+    x, y = np.random.default_rng(0).random((2, 4, 1), "float32")
+    keras.utils.set_random_seed(0)
+    model = one_weight(0)
+    model.fit(x, y, epochs=2, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(again.optimizer) is fitting.Adam
+    for each in (model, again):
+        each.fit(x, y, epochs=2, verbose=0)
+    for one, other in zip(model.optimizer.variables, again.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
+
+
+def test_weights_decay_by_a_part_of_the_rate():
+    variable = keras.Variable(np.array([1.0, -2.0], "float32"))
+    optimizer = fitting.optimizer("muon", 0.1, 0.9, 1, 0, 10, weight_decay=0.5)
+    optimizer.apply([ops.zeros(2)], [variable])
+    np.testing.assert_allclose(ops.convert_to_numpy(variable), [0.95, -1.9], rtol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(40, 9), (9, 40), (16, 16)])
 def test_orthogonalised_singular_values_are_about_one_and_keep_their_directions(shape):
     left, values, right = np.linalg.svd(np.random.default_rng(0).normal(size=shape), False)
