@@ -121,7 +121,6 @@ def network(
         settings: of the network, others than the paper's.
     """
     import keras
-    import numpy as np
 
     from recon import fitting
     from recon.models import pix2pix
@@ -137,8 +136,9 @@ def network(
     keras.mixed_precision.set_dtype_policy("float32")
     optimizer = fitting.optimizer("adam", rate, 0.5, 0.5 if steps else 1.0, 0.0, steps)
     model.compile(optimizer, jit_compile=True)
-    black = np.zeros((1, scale.size, scale.size, 4), "float32")
-    model({"masked": black[..., :3], "mask": black[..., 3:]})
+    seen = (("masked", 3), ("mask", 1))
+    # By symbols: on arrays, each of its two hundred operations would be compiled by itself.
+    model({name: keras.KerasTensor((1, scale.size, scale.size, c)) for name, c in seen})
     model.optimizer.build(model.trainable_variables)
     return model
 
