@@ -34,13 +34,13 @@ def normalise(kind: str = "batch"):
 
 
 def convolve_transposed(x, kernel, strides: tuple[int, int], padding: str):
-    """Transposed convolution as a plain one, whose channels are laid out as pixels.
+    """Transposed convolution as one product of matrices: every pixel's stamp, and their sum.
 
-    With stride s, pixel `s·q + r` of what comes out is the sum over j of `x[q - j]` times
-    `kernel[s·j + r]`: each of the places r in a patch has a convolution with its own part of the
-    kernel, and all together are one, to s·s times the channels (Shi et al., 2016, Is the
-    deconvolution layer the same as a convolutional layer?, https://arxiv.org/abs/1609.07009).
-    Where s divides the kernel's width it takes as many multiplications.
+    A pixel of what goes in paints the kernel, once for each of its channels, and the next pixel
+    paints a stride further (Dumoulin and Visin, 2016, https://arxiv.org/abs/1603.07285, chapter 4).
+    All stamps are one product, in which the kernel stays as it lies in memory, as it does in both
+    products of the gradient. Cut into patches as large as the stride, a stamp has a patch in as
+    many places as all others, so that patches are added whole.
 
     Args:
         x: `(B, H, W, C)`.
@@ -52,23 +52,25 @@ def convolve_transposed(x, kernel, strides: tuple[int, int], padding: str):
         what `ops.conv_transpose` does, within rounding: `(B, s·H, s·W, F)` with `same`; with
         `valid` larger by what the kernel is wider than the stride.
     """
-    _, height, width, _ = x.shape
-    *sides, filters, channels = kernel.shape
+    _, height, width, channels = x.shape
+    *sides, filters, _ = kernel.shape
     both = list(zip(sides, strides, strict=True))  # of height and of width
-    taps = [-(-side // stride) for side, stride in both]
+    down, across = (-(-side // stride) for side, stride in both)  # patches of a stamp
 
-    # The kernel's part for each place in a patch; zeros where the stride does not divide it.
-    lacking = [(0, n * stride - side) for n, (side, stride) in zip(taps, both, strict=True)]
-    kernel = ops.pad(kernel, [*lacking, (0, 0), (0, 0)])
-    kernel = ops.reshape(kernel, (taps[0], strides[0], taps[1], strides[1], filters, channels))
-    kernel = ops.flip(ops.transpose(kernel, (0, 2, 5, 1, 3, 4)), axis=(0, 1))
-    kernel = ops.reshape(kernel, (*taps, channels, -1))  # (taps, taps, C, s·s·F)
+    # Zeros where the stride does not divide the kernel.
+    lacking = [(0, n * s - side) for n, (side, s) in zip((down, across), both, strict=True)]
+    kernel = ops.reshape(ops.pad(kernel, [*lacking, (0, 0), (0, 0)]), (-1, channels))
+    stamps = ops.matmul(ops.reshape(x, (-1, channels)), ops.transpose(kernel))
+    shape = (-1, height, width, down, strides[0], across, strides[1], filters)
+    stamps = ops.reshape(stamps, shape)
 
-    x = ops.pad(x, [(0, 0), *((n - 1, n - 1) for n in taps), (0, 0)])
-    x = ops.conv(x, kernel, data_format="channels_last")  # (B, H + taps - 1, W + taps - 1, s·s·F)
-    rows, columns = height + taps[0] - 1, width + taps[1] - 1
-    x = ops.reshape(x, (-1, rows, columns, *strides, filters))
-    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))  # (B, rows, s, columns, s, F)
+    total = 0.0  # of patches: (B, H + down - 1, W + across - 1, s, s, F)
+    for i in range(down):
+        for j in range(across):
+            around = [(0, 0), (i, down - 1 - i), (j, across - 1 - j), (0, 0), (0, 0), (0, 0)]
+            total = total + ops.pad(stamps[:, :, :, i, :, j], around)
+    x = ops.transpose(total, (0, 1, 3, 2, 4, 5))  # (B, rows, s, columns, s, F)
+    rows, columns = height + down - 1, width + across - 1
     x = ops.reshape(x, (-1, rows * strides[0], columns * strides[1], filters))
 
     # Stamps reach over the edge: `valid` keeps all they paint, `same` cuts it off all around.
@@ -84,9 +86,9 @@ def convolve_transposed(x, kernel, strides: tuple[int, int], padding: str):
 class Conv2DTranspose(layers.Conv2DTranspose):
     """Keras's layer, with its weights and its name; on JAX and a CPU computed another way.
 
-    There XLA takes up to twenty times as long for the gradient of a transposed convolution as for
-    the gradient of `convolve_transposed`; `benchmarks/backends.py` has the figures. Elsewhere the
-    backend's own is kept: oneDNN's, which TensorFlow calls, is the faster one, and a GPU's
+    There XLA takes twenty times as long and more for the gradient of a transposed convolution as
+    for the gradient of `convolve_transposed`; `benchmarks/backends.py` has the figures. Elsewhere
+    the backend's own is kept: oneDNN's, which TensorFlow calls, is the faster one, and a GPU's
     libraries have one of their own.
     """
 

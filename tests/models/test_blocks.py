@@ -1,4 +1,4 @@
-"""The transposed convolution as a plain one: what Keras's gives, on either backend."""
+"""The transposed convolution as a product of matrices: what Keras's gives, on either backend."""
 
 import importlib.util
 import os
@@ -69,9 +69,9 @@ def test_its_gradients_are_those_of_the_transposed_convolution(kernel, stride, p
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("plain", [True, False], ids=["as_plain_one", "backends_own"])
-def test_the_layer_is_kerass_either_way(monkeypatch, plain, precision):
-    monkeypatch.setattr(blocks, "xla_on_cpu", lambda: plain)
+@pytest.mark.parametrize("product", [True, False], ids=["as_a_product", "backends_own"])
+def test_the_layer_is_kerass_either_way(monkeypatch, product, precision):
+    monkeypatch.setattr(blocks, "xla_on_cpu", lambda: product)
     settings = {"activation": "tanh", "bias_initializer": "ones", "dtype": precision}
     theirs = layers.Conv2DTranspose(4, 4, 2, "same", **settings)
     ours = blocks.Conv2DTranspose(4, 4, 2, "same", **settings)
