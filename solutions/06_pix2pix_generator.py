@@ -185,8 +185,8 @@ plots.show(**stamps)
 # them has to get chance from somewhere.
 #
 # `layers.Conv2DTranspose` is all you need. The package has its own of that name, with the same
-# weights and the same answer: where JAX works on a CPU it lays the kernel out anew and makes a plain
-# convolution of it, which is several times as fast there.
+# weights and the same answer: where JAX works on a CPU it makes one product of matrices of it, every
+# pixel times the whole kernel, and adds up the stamps, which is many times as fast there.
 
 # %% exercise 6.5 recon.models.blocks.upsample
 
