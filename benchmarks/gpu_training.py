@@ -21,16 +21,11 @@ EVALUATED = 256  # side of the photos on which the U-Net is compared
 GOAL = 180  # seconds; the report's own took 6.5 hours
 
 
-def drawn(table: pd.DataFrame) -> bool:
-    """Whether all photos of a table are drawn: they vary by themselves, and are not enlarged."""
-    return table.path.str.startswith("safari:").all()
-
-
 def load(table: pd.DataFrame, size: int, zoom: float = 0.0) -> np.ndarray:
     """Read all photos of a table, larger than they are seen: uint8 `(N, S, S, 3)`."""
     from recon.data import catalog, plan
 
-    side = size if drawn(table) else round(size * (zoom or plan.JITTER))
+    side = plan.jittered(table, size, zoom)
     with ThreadPoolExecutor() as pool:
         return np.stack(list(pool.map(lambda row: catalog.photo(row, side), table.itertuples())))
 
@@ -240,7 +235,7 @@ def unet(options) -> dict:
     import keras
 
     from recon import fitting
-    from recon.data import catalog
+    from recon.data import catalog, plan
     from recon.models import shipped, unet
 
     table = catalog.load(options.data or "safari")
@@ -263,7 +258,7 @@ def unet(options) -> dict:
         weight_decay=options.weight_decay,
     )
     model.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
-    zoom = 0.0 if drawn(train) else options.zoom
+    zoom = 0.0 if plan.drawn(train) else options.zoom
     photos = load(train, model.size, zoom)
     print(f"{options.size}×{options.size}, {len(train):,} photos", flush=True)
     varied = options.boxes, zoom, options.gamma, options.seed

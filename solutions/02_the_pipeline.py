@@ -27,7 +27,7 @@ from tensorflow.random import experimental as keys
 
 from recon import boxes, plots
 from recon.course import check
-from recon.data import pipeline, safari
+from recon.data import pipeline, plan, safari
 
 FULL = False  # True: the paper's size
 size = 256 if FULL else 64
@@ -47,7 +47,7 @@ size = 256 if FULL else 64
 # network's, 72 for 64 (pix2pix: 286 for 256), so that there is something to cut off.
 
 # %%
-large = round(size * pipeline.JITTER)
+large = round(size * plan.JITTER)
 photos = safari.draw_many(range(12), large) / np.float32(255)  # (N, 72, 72, 3): left of the cache
 print(photos.shape)
 

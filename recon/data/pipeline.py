@@ -17,7 +17,7 @@ from tensorflow.random import experimental as keys
 
 from recon import boxes
 from recon.data import catalog, photos, shards
-from recon.data.plan import ASPECT, JITTER
+from recon.data.plan import ASPECT, drawn, jittered
 from recon.progress import progress
 
 if keras.backend.backend() != "tensorflow":  # the GPU is the network's; TensorFlow would fill it
@@ -32,20 +32,6 @@ def load(table: pd.DataFrame, size: int) -> np.ndarray:
     with ThreadPoolExecutor() as pool:  # Pillow and NumPy let go of Python's lock
         photos_in_order = pool.map(lambda row: catalog.photo(row, size), table.itertuples())
         return np.stack(list(progress(photos_in_order, "reading photos", len(table))))
-
-
-def jittered(table: pd.DataFrame, size: int, zoom: float = 0.0) -> int:
-    """Side to which photos are resized before the crop: 286 for 256, or as `zoom` needs it.
-
-    Drawn photos keep their size: they vary by themselves, and a crop would enlarge what is never
-    enlarged in validation and test.
-    """
-    return size if drawn(table) else round(size * (zoom or JITTER))
-
-
-def drawn(table: pd.DataFrame) -> bool:
-    """Whether photos of a table are drawn, so that there is no file to decode."""
-    return table.path.str.startswith("safari:").any()
 
 
 def draw_mask(size: int, key: tf.Tensor, count: int = 2) -> tf.Tensor:

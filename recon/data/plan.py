@@ -7,11 +7,26 @@ others. What comes out is what travels to `feeding.Fed`, whose photos lie on the
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from recon import boxes
 
 JITTER = 286 / 256  # pix2pix, section 3.3: resize to 286×286, crop back to 256×256
 ASPECT = 4 / 3  # of height and width of what is cut out, at most (Szegedy et al., 2015, section 6)
+
+
+def drawn(table: pd.DataFrame) -> bool:
+    """Whether photos of a table are drawn, so that there is no file to decode."""
+    return table.path.str.startswith("safari:").any()
+
+
+def jittered(table: pd.DataFrame, size: int, zoom: float = 0.0) -> int:
+    """Side to which photos are resized before the crop: 286 for 256, or as `zoom` needs it.
+
+    Drawn photos keep their size: they vary by themselves, and a crop would enlarge what is never
+    enlarged in validation and test.
+    """
+    return size if drawn(table) else round(size * (zoom or JITTER))
 
 
 def order(count: int, steps: int, batch_size: int, generator: np.random.Generator) -> np.ndarray:
