@@ -287,6 +287,13 @@ class StopAtCtrlC(keras.callbacks.Callback):
     on_train_batch_end = on_test_batch_end = stop_if_asked
 
 
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras's, of epochs alone: it prepares a summary of every step too, and throws it away."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
 class Clock(keras.callbacks.Callback):
     """Keep count of the seconds of a training, over all the sessions it takes, in clock.json."""
 

@@ -417,7 +417,7 @@ def fit(
                     fitting.Clock(place),
                     # before TensorBoard, whose errors are TensorFlow's
                     fitting.Record(place, picture),
-                    keras.callbacks.TensorBoard(place / runs.LOGS, write_graph=False),
+                    fitting.TensorBoard(place / runs.LOGS, write_graph=False),
                 ],
             )
     except tf.errors.ResourceExhaustedError as error:
