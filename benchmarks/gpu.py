@@ -28,10 +28,11 @@ and no way to fetch anything, `benchmarks.carry` packs the rest:
     python3 -m benchmarks.gpu --data build/carry/photos --parts step training --out gpu.json
 
 JAX_COMPILATION_CACHE_DIR keeps what was compiled and how kernels were tuned, from one call to the
-next. Without it, on an H100, the first compilation of pix2pix-256 did not end in more than a minute,
-tuning most likely; with it, in eight seconds: let `step` run before `training`. PyTorch compiles
-besides, once for every batch size; `variants` compiles seven networks. `unet` takes three minutes,
-and `tests`, with eight workers beside six trainings, did not end in five.
+next. Without it, on an H100, the first compilation of pix2pix-256 went on for more than a minute
+without an end, tuning most likely; with it, it took eight seconds: let `step` run before
+`training`. PyTorch compiles besides, once for every batch size; `variants` compiles seven networks.
+`unet` takes three minutes, and `tests`, with eight workers beside six trainings, did not end in
+five.
 """
 
 import gc
