@@ -75,10 +75,11 @@ def pack(folder: Path, out: Path, quality: int | None) -> None:
             smaller = io.BytesIO()
             Image.fromarray(photos.read(place)).save(smaller, "JPEG", quality=quality)
             if smaller.tell() < place.stat().st_size:
-                place.unlink()
-                place = place.with_suffix(".jpg")
+                if place.suffix.lower() not in (".jpg", ".jpeg"):
+                    place.unlink()
+                    place = place.with_name(f"{place.name}.jpg")  # beside a.png there may be a.jpg
+                    cells["path"] = place.relative_to(out).as_posix()
                 place.write_bytes(smaller.getvalue())
-                cells["path"] = place.relative_to(out).as_posix()
     pd.DataFrame(rows).to_csv(out / catalog.MANIFEST, index=False)
 
 

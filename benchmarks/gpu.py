@@ -643,7 +643,7 @@ def arguments():
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:-1])
     parser.add_argument("--data", help="folder of photos; by default the drawn ones")
     parser.add_argument("--peak", type=float, help="the chip's rate, 10¹² operations a second")
-    parser.add_argument("--batch", type=int, help="photos a step, but in step")
+    parser.add_argument("--batch", type=int, help="photos a step of training, kernels and variants")
     parser.add_argument("--batches", type=int, nargs="+", help="photos a step, in step")
     parser.add_argument("--rate", type=float, default=5e-4, help="learning rate of `training`")
     gpu_training.add_arguments(parser.add_argument_group("unet"))

@@ -49,8 +49,8 @@ def batches(
     from recon.data import plan
 
     for number in itertools.count():
-        drawn = plan.epoch(photos, size, batch_size, steps, seed, number, count, zoom, gamma)
-        for batch in drawn:
+        epoch = plan.epoch(photos, size, batch_size, steps, seed, number, count, zoom, gamma)
+        for batch in epoch:
             yield (batch,)
 
 

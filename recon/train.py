@@ -29,12 +29,8 @@ from recon.devices import start as start_devices  # `devices` is an option of `t
 from recon.errors import BadInput
 
 SHOWN = 8  # validation photos in the picture after every epoch
-USUAL = {
-    "boxes": 2,
-    "zoom": 0.0,
-    "gamma": 0.0,
-    "optimizer": "adam",
-}  # unless a recipe says otherwise
+# Unless a recipe says otherwise
+USUAL = {"boxes": 2, "zoom": 0.0, "gamma": 0.0, "optimizer": "adam"}
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Objective = Literal["bce", "lsgan", "hinge"]

@@ -75,13 +75,15 @@ def epoch(
     generator = np.random.default_rng([seed, number])
     all_of_it, sides = steps * batch_size, size
     places = size - boxes.side(size) + 1
-    drawn = {"index": order(len(photos), steps, batch_size, generator)}
+    chosen = {"index": order(len(photos), steps, batch_size, generator)}
     if zoom:
         factor = generator.uniform(1, zoom, (all_of_it, 1))
         stretch = ASPECT ** (generator.uniform(-0.5, 0.5, (all_of_it, 1)) * [1, -1])
-        drawn["sides"] = np.round(photos.shape[1] / np.maximum(factor * stretch, 1)).astype("int32")
-        sides = drawn["sides"]
-    drawn |= {
+        chosen["sides"] = np.round(photos.shape[1] / np.maximum(factor * stretch, 1)).astype(
+            "int32"
+        )
+        sides = chosen["sides"]
+    chosen |= {
         "cut": generator.integers(0, photos.shape[1] - sides + 1, (all_of_it, 2)).astype("int32"),
         "mirrored": generator.random(all_of_it) < 0.5,
         "corners": generator.integers(0, places, (all_of_it, count, 2), "int32"),
@@ -89,6 +91,6 @@ def epoch(
     if gamma:
         together = generator.uniform(-gamma, gamma, (all_of_it, 1))
         apart = generator.uniform(-gamma / 3, gamma / 3, (all_of_it, 3))
-        drawn["powers"] = np.exp(together + apart).astype("float32")
+        chosen["powers"] = np.exp(together + apart).astype("float32")
     for start in range(0, all_of_it, batch_size):
-        yield {name: rows[start : start + batch_size] for name, rows in drawn.items()}
+        yield {name: rows[start : start + batch_size] for name, rows in chosen.items()}
