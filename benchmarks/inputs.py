@@ -6,12 +6,20 @@ as in every step of `recon.train`; the DataLoader's two workers do the same work
 floor decodes JPEG files that lie in memory, and nothing else. CPU-seconds are those of all threads
 and of the DataLoader's workers.
 
-Where a photo's time goes (parts timed alone, on a busier machine than that of results/inputs.json,
-where the whole took 1.15 milliseconds): decoding 0.31, resizing 0.33, bytes to float32 photos with
-their masks 0.28, the plan and what is drawn 0.10, reading and cutting 0.05, batching 0.05. What was
-tried and brought nothing: OpenCV's resize through a Python call, resizing of bytes in place of
-floats, rounding after the cut, `ScaleAndTranslate` for the square alone, XLA for the step; masks of
-bytes, one product of matrices for both masks.
+Where a photo's time goes (parts timed alone, in turns, on the machine of results/inputs.json): 0.27
+milliseconds decoding, 0.21 from there to a square of bytes (0.13 resizing, the rest bytes to floats
+and back), 0.07 the plan, what is drawn and batching, 0.02 reading, 0.10 bytes to float32 photos
+with their masks. What brought something:
+
+- XLA for the last of these (`feeding.in_one_pass`), which had taken 0.23 by TensorFlow's own
+  operations, photos and masks in one pass: from 3.1 to 2.9 times decoding.
+- No condition in the graph for what is known of all photos, whether TensorFlow reads them and
+  whether they lie in shards: 0.02 of 0.52. To 2.7 times decoding.
+
+What was tried and brought nothing: OpenCV's resize through a Python call, resizing of bytes in place
+of floats, rounding after the cut or by `QuantizeV2`, `ScaleAndTranslate` or `CropAndResize` for the
+square alone, XLA for the whole step, one thread an operation; masks of bytes, one product of
+matrices for both masks.
 """
 
 import os

@@ -73,21 +73,33 @@ def augment(photo: tf.Tensor, size: int, key: tf.Tensor) -> tf.Tensor:
     return tf.image.stateless_random_flip_left_right(photo, flip_key)
 
 
-def read_square(path: tf.Tensor, plain: tf.Tensor) -> tf.Tensor:
+def either(condition: tf.Tensor | bool, yes: Callable, no: Callable) -> tf.Tensor:
+    """What one of two functions gives; only that one is called.
+
+    A condition that is a tensor is decided anew for every photo, which takes some microseconds.
+    """
+    if isinstance(condition, bool):
+        return yes() if condition else no()
+    return tf.cond(condition, yes, no)
+
+
+def read_square(
+    path: tf.Tensor, plain: tf.Tensor | bool, in_shard: tf.Tensor | bool = False
+) -> tf.Tensor:
     """Read a photo file and cut its middle square out.
 
     Args:
         path: a file's path.
         plain: whether TensorFlow reads it as Pillow does: 8-bit grey or RGB, upright, opaque. The
             rare others go through `photos.read`.
+        in_shard: whether the path leads into a shard, see `recon.data.shards`.
 
     Returns:
         uint8 `(L, L, 3)`.
     """
 
     def with_tensorflow():  # takes PNG too
-        in_shard = tf.strings.regex_full_match(path, f"{shards.PREFIX}.*")
-        data = tf.cond(in_shard, with_shard, lambda: tf.io.read_file(path))
+        data = either(in_shard, with_shard, lambda: tf.io.read_file(path))
         # Pillow's and OpenCV's inverse transform, not TensorFlow's faster, coarser one
         return tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
 
@@ -97,20 +109,25 @@ def read_square(path: tf.Tensor, plain: tf.Tensor) -> tf.Tensor:
     def with_pillow():
         return tf.numpy_function(lambda p: photos.read(p.decode()), [path], tf.uint8)
 
-    photo = tf.ensure_shape(tf.cond(plain, with_tensorflow, with_pillow), (None, None, 3))
+    photo = tf.ensure_shape(either(plain, with_tensorflow, with_pillow), (None, None, 3))
     height, width = tf.shape(photo)[0], tf.shape(photo)[1]
     length = tf.minimum(height, width)
     top, left = (height - length) // 2, (width - length) // 2
     return photo[top : top + length, left : left + length]
 
 
-def decode(path: tf.Tensor, plain: tf.Tensor, size: int) -> tf.Tensor:
+def decode(
+    path: tf.Tensor,
+    plain: tf.Tensor | bool,
+    size: int,
+    in_shard: tf.Tensor | bool = False,
+) -> tf.Tensor:
     """Read a photo file, cut its middle square out and resize it: see `read_square`.
 
     Returns:
         float32 `(size, size, 3)` in [0, 1].
     """
-    photo = tf.cast(read_square(path, plain), "float32")
+    photo = tf.cast(read_square(path, plain, in_shard), "float32")
     photo = tf.image.resize(photo, (size, size), antialias=True)
     return tf.ensure_shape(photo, (size, size, 3)) / 255
 
@@ -304,11 +321,19 @@ def kept(table: pd.DataFrame, side: int) -> tf.Tensor:
         return tf.constant(load(table, side))
 
 
-def files(table: pd.DataFrame) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+def files(table: pd.DataFrame) -> Callable[[tf.Tensor], tuple]:
     """The arguments of `read_square` for the photo of an index."""
-    with tf.device("CPU"):
-        paths, plain = tf.constant(table.path.tolist()), tf.constant(table.plain.tolist())
-    return lambda index: (paths[index], plain[index])
+
+    def looked_up(column: pd.Series) -> Callable:
+        if column.nunique() == 1 and column.dtype == bool:  # true of all photos, or of none
+            return lambda index: bool(column.iloc[0])
+        with tf.device("CPU"):
+            values = tf.constant(column.tolist())
+        return lambda index: values[index]
+
+    columns = table.path, table.plain.astype(bool), table.path.str.startswith(shards.PREFIX)
+    path, plain, in_shard = map(looked_up, columns)
+    return lambda index: (path(index), plain(index), in_shard(index))
 
 
 def training(
@@ -353,7 +378,8 @@ def training(
         file = files(table)
 
         def read(index):
-            return decode(*file(index), base)
+            path, plain, in_shard = file(index)
+            return decode(path, plain, base, in_shard)
 
     def plan(epoch):
         return epoch_plan(len(table), steps, batch_size, seed, epoch)
@@ -382,8 +408,8 @@ def wire(
 ) -> tf.data.Dataset:
     """The batches of `training` as they travel: bytes, for `feeding.Fed` to make photos of.
 
-    Same photos, cuts, mirrors and boxes, to the bit; of photos that are resized, the whole numbers
-    from 0 to 255 that are nearest.
+    Same photos, cuts, mirrors and boxes; of photos that are resized, the whole numbers from 0 to
+    255 that are nearest.
 
     Args:
         resident: photos lie on the device, all of them, `load(table, jittered(table, size, zoom))`;
