@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from recon import boxes, devices, losses, metrics, plots
 from recon.course import check
 from recon.data import safari
+from recon.models.adversarial import read_once
 from recon.models.blocks import Completer, ToSigned, downsample, normal, normalise, receptive_field
 from recon.models.pix2pix import generator
 
@@ -201,8 +202,10 @@ for term in ("judge", "persuade", "l1"):
 
 # %% [markdown]
 # Every row has one 0.0, exactly. The model is then short; there is no training step in it.
-# (`devices.share` is 1 and `devices.unscaled` changes nothing here: where several GPUs share a
-# batch, they make the means of the parts the mean of the whole.)
+# (`read_once` changes no number: in one reading of the weights a compiler sees that both players'
+# looks at a fake are the same, and looks once. `devices.share` is 1 and `devices.unscaled` changes
+# nothing here: where several GPUs share a batch, they make the means of the parts the mean of the
+# whole.)
 
 # %% source recon.models.pix2pix.Pix2Pix
 

@@ -1,5 +1,8 @@
 """What makes a GAN an ordinary `fit()`: one sum of losses in which each player moves itself."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import keras
 from keras import ops
 
@@ -23,3 +26,23 @@ def call_frozen(network: keras.Model, inputs, training: bool = True):
         weights, network.non_trainable_variables, inputs, training=training
     )
     return outputs
+
+
+@contextmanager
+def read_once(network: keras.Model) -> Iterator[None]:
+    """Within the block, all calls of a network work with one reading of its variables.
+
+    Both players look at the same fake, with the same numbers up to the scores. A compiler sees that
+    only where both looks take their weights from one place; then it computes them once.
+
+    What the calls note in the network's variables, batch normalisation's statistics for example, is
+    written back at the end, each call's upon that of the one before.
+
+    Args:
+        network: a built model.
+    """
+    read = [(variable, ops.copy(variable)) for variable in network.variables]
+    with keras.StatelessScope(state_mapping=read) as scope:
+        yield
+    for variable in network.non_trainable_variables:
+        variable.assign(scope.get_current_value(variable))

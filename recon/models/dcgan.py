@@ -13,7 +13,7 @@ from keras import layers, ops
 
 from recon import devices, losses
 from recon.models import blocks
-from recon.models.adversarial import call_frozen
+from recon.models.adversarial import call_frozen, read_once
 from recon.models.latent_search import LatentSearch, blend
 
 SIZES = (64, 128)
@@ -178,12 +178,14 @@ class DCGAN(keras.Model):
         return self.generator(z, training=training)  # (B, S, S, 3) in [0, 1]
 
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
-        # The judge learns from what it is shown: no gradient leads back to the generator.
-        real = self.discriminator(y, training=training)
-        fake = self.discriminator(ops.stop_gradient(y_pred), training=training)
+        with read_once(self.discriminator):  # which sees each fake twice
+            # The judge learns from what it is shown: no gradient leads back to the generator.
+            real = self.discriminator(y, training=training)
+            fake = self.discriminator(ops.stop_gradient(y_pred), training=training)
+            # The generator learns through the judge, whose weights stand still.
+            scores = call_frozen(self.discriminator, y_pred, training)
         judge = self.adversarial.discriminator(real, fake)
-        # The generator learns through the judge, whose weights stand still.
-        persuade = self.adversarial.generator(call_frozen(self.discriminator, y_pred, training))
+        persuade = self.adversarial.generator(scores)
         for name, term in (("judge", judge), ("persuade", persuade)):
             self.terms[name].update_state(devices.unscaled(term))
         self.terms["diversity"].update_state(diversity(devices.whole(y_pred), devices.whole(y)))

@@ -9,7 +9,7 @@ import keras
 from keras import layers, ops
 
 from recon import devices, losses, metrics
-from recon.models.adversarial import call_frozen
+from recon.models.adversarial import call_frozen, read_once
 from recon.models.blocks import (
     Completer,
     Conv2DTranspose,
@@ -228,9 +228,10 @@ class Pix2Pix(Completer):
         return self.generator(inputs, training=training)  # (B, S, S, 3) in [0, 1]
 
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
-        terms = measure(
-            self.discriminator, self.adversarial, x["masked"], x["mask"], y, y_pred, training
-        )
+        with read_once(self.discriminator):  # which sees each fake twice
+            terms = measure(
+                self.discriminator, self.adversarial, x["masked"], x["mask"], y, y_pred, training
+            )
         terms["l1"] *= devices.share(x["mask"])
         for name, term in terms.items():
             self.terms[name].update_state(devices.unscaled(term))
