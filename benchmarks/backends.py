@@ -28,6 +28,7 @@ import subprocess
 import sys
 
 from benchmarks import measure
+from recon import memory
 
 COMMAND = "python -m benchmarks.backends"
 GOAL = 1.6
@@ -145,6 +146,7 @@ def main() -> None:
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     measure.threads(options.threads)
+    memory.keep()  # as recon.train does
     if options.serve:
         name, size, count = options.serve
         serve(name, int(size), int(count))

@@ -16,6 +16,7 @@ from pathlib import Path
 from unittest import mock
 
 from benchmarks import measure
+from recon import memory
 
 COMMAND = "python -m benchmarks.overhead"
 GOAL = 3.0  # percent
@@ -128,6 +129,7 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="a few steps at 64 alone")
     options = parser.parse_args()
     measure.threads(options.threads)
+    memory.keep()  # as recon.train does
     cases = {case: 5 for case in CASES if case[1] == 64} if options.tiny else CASES
     measure.write("overhead", compare(cases, options.threads, options.repeats), options.out)
 

@@ -17,16 +17,21 @@ was tried:
   0.11. On the machine of results/pix2pix.json at rest the ratios went from 1.00 to 0.86 with one
   photo and from 1.03 to 1.02 with four, in bfloat16 from 0.94 to 0.69 and from 1.01 to 0.96.
 - The judge looks at a fake twice, once for each player, with the same numbers forward: 5 of the 31
-  convolutions. TensorFlow finds that out by itself, and takes 4 % less CPU-time with four photos
-  (2.15 and 2.19 seconds, not 2.27 and 2.24), where the judge's weights are read once and given to
-  all three of its calls (`stateless_call`). Not used: what batch normalisation has counted would
-  have to be put back by hand, in a function that is to be read. (XLA finds it out anyway.)
+  convolutions. TensorFlow finds that out by itself where both looks take its weights from one
+  reading of them (`recon.models.adversarial.read_once`): with four photos 1.97 CPU-seconds in user
+  mode, not 2.10. (XLA finds it out anyway.)
+- Kernels of 4×4×1024×512 numbers are larger than the 32 MB from which glibc gives memory back at
+  once: 50,000 to 120,000 pages a step were fetched anew, by PyTorch too. With memory kept
+  (`recon.memory`) nearly none are: 0.64 and 2.0 CPU-seconds with one photo and with four, where it
+  had been 0.72 and 2.15, and for PyTorch 0.79 and 2.2 where it had been 0.90 and 2.5 (each in a
+  process of its own). Here memory is kept for both.
 """
 
 import itertools
 import os
 
 from benchmarks import measure
+from recon import memory
 
 COMMAND = "python -m benchmarks.pix2pix"
 BATCHES = (1, 4)
@@ -174,6 +179,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=BATCHES)
     options = parser.parse_args()
     measure.threads(options.threads)
+    memory.keep()  # as recon.train does
     given = options.data, options.size, tuple(options.batch)
     measure.write("pix2pix", compare(*given, options.threads, options.repeats), options.out)
 

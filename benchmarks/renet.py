@@ -9,6 +9,7 @@ against PyTorch. Needs PyTorch: `pip install -e ".[bench]"`.
 import os
 
 from benchmarks import measure
+from recon import memory
 
 SIZE, HIDDEN, PATCH = 256, 64, 4
 BATCHES = (1, 4)
@@ -96,6 +97,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     measure.threads(options.threads)
+    memory.keep()  # as recon.train does
     measure.write("renet", compare(options.threads, options.repeats), options.out)
 
 

@@ -19,6 +19,7 @@ from recon import (
     evaluate,
     feeding,
     fitting,
+    memory,
     methods,
     models,
     plots,
@@ -340,6 +341,7 @@ def fit(
     from recon.data import pipeline
 
     place = place or out
+    memory.keep()
     keras.utils.set_random_seed(settings.seed)
     keras.mixed_precision.set_dtype_policy(settings.precision)
     size, batch_size = settings.size, settings.batch_size
