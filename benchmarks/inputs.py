@@ -16,10 +16,10 @@ with their masks. What brought something:
 - No condition in the graph for what is known of all photos, whether TensorFlow reads them and
   whether they lie in shards: 0.02 of 0.52. To 2.7 times decoding.
 
-What was tried and brought nothing: OpenCV's resize through a Python call, resizing of bytes in place
-of floats, rounding after the cut or by `QuantizeV2`, `ScaleAndTranslate` or `CropAndResize` for the
-square alone, XLA for the whole step, one thread an operation; masks of bytes, one product of
-matrices for both masks.
+What was tried and brought nothing: OpenCV's resize through a Python call, resizing of bytes in
+place of floats, rounding after the cut or by `QuantizeV2`, `ScaleAndTranslate` or `CropAndResize`
+for the square alone, XLA for the whole step, one thread an operation; masks of bytes, one product
+of matrices for both masks.
 """
 
 import os
@@ -29,7 +29,6 @@ from pathlib import Path
 
 from benchmarks import measure
 
-COMMAND = "python -m benchmarks.inputs"
 BATCH = 16
 WORKERS = 2
 FASTER, DEARER = 3, 2.8  # the goals: than the DataLoader, than decoding alone
@@ -227,20 +226,21 @@ def compare(data: Path, size: int, count: int, repeats: int) -> dict:
 def rows(result: dict) -> list[tuple[str, str, str, str]]:
     """The table's lines: what, figure, goal or peer, command."""
     ratios, figures = result["ratios"], result["figures"]
+    command = measure.command("inputs", result["data"])
     what = f"Input pipeline, {result['size']}×{result['size']} JPEG files"
     return [
         (
             f"{what}: CPU time a photo over decoding alone",
             f"{ratios['files_over_decode']:.2f} ({figures['files']['cpu_ms']:.2f} ms)",
             f"≤ {DEARER}",
-            COMMAND,
+            command,
         ),
         (
             f"{what}: as many times cheaper than a DataLoader with {WORKERS} OpenCV workers",
             f"{ratios['loader_over_files']:.2f} from files, "
             f"{ratios['loader_over_memory']:.2f} from memory",
             f"≥ {FASTER}",
-            COMMAND,
+            command,
         ),
     ]
 
@@ -260,7 +260,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = chosen.data or drawn(Path(folder), chosen.photos, chosen.size)
         result = compare(data, chosen.size, chosen.photos, chosen.repeats)
-    result |= {"repeats": chosen.repeats, "photos_are": "real" if chosen.data else "drawn"}
+    result |= {"repeats": chosen.repeats, "data": str(chosen.data or "safari")}
     measure.write("inputs", result | {"machine": measure.machine("torch", "cv2")}, chosen.out)
 
 

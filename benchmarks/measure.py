@@ -132,6 +132,15 @@ def parser(description: str | None, repeats: int) -> argparse.ArgumentParser:
     return options
 
 
+def command(name: str, data: str) -> str:
+    """What was typed: the script, and the folder of the photos, where they were not drawn.
+
+    >>> command("inputs", "photos")
+    'python -m benchmarks.inputs --data photos'
+    """
+    return f"python -m benchmarks.{name}" + ("" if data == "safari" else f" --data {data}")
+
+
 def write(name: str, result: dict, out: Path | None = None) -> None:
     """Keep a script's figures, in `out` or in results/NAME.json, whole or not at all."""
     from recon import runs

@@ -33,7 +33,6 @@ import os
 from benchmarks import measure
 from recon import memory
 
-COMMAND = "python -m benchmarks.pix2pix"
 BATCHES = (1, 4)
 GOALS = {("float32", 1): 1.05, ("float32", 4): 0.95, ("bfloat16", 1): 1.05, ("bfloat16", 4): 1.05}
 GAIN = 1.6  # float32 over bfloat16, where the CPU has AMX
@@ -133,8 +132,8 @@ def compare(data: str, size: int, counts: tuple[int, ...], threads: int, repeats
                 flush=True,
             )
         print(f"batch {count}: bfloat16 is {gain(result, count):.2f} times as fast as float32")
-    more = {"data": "safari" if data == "safari" else "real photos", "threads": threads}
-    return result | more | {"repeats": repeats} | measure.machine("torch")
+    more = {"data": data, "threads": threads, "repeats": repeats}
+    return result | more | measure.machine("torch")
 
 
 def gain(result: dict, count: int) -> float:
@@ -145,7 +144,7 @@ def gain(result: dict, count: int) -> float:
 
 def rows(result: dict) -> list[tuple[str, str, str, str]]:
     """Lines of the README's table."""
-    lines = []
+    lines, command = [], measure.command("pix2pix", result["data"])
     for row in result["steps"]:
         key = row["precision"], row["batch"]
         lines.append(
@@ -154,7 +153,7 @@ def rows(result: dict) -> list[tuple[str, str, str, str]]:
                 "PyTorch's",
                 f"{row['ratio']:.2f} ({row['ratio_to_fused']:.2f} with its Adam fused)",
                 f"≤ {GOALS[key]:.2f}",
-                COMMAND,
+                command,
             )
         )
     for count in sorted({row["batch"] for row in result["steps"]}):
@@ -164,7 +163,7 @@ def rows(result: dict) -> list[tuple[str, str, str, str]]:
                 + ("with AMX" if result["amx"] else "without AMX"),
                 f"{gain(result, count):.2f} ×",
                 f"≥ {GAIN} ×" + ("" if result["amx"] else " where there is AMX"),
-                COMMAND,
+                command,
             )
         )
     return lines
