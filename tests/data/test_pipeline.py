@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from recon import boxes
+from data_tools import shard
+from recon import boxes, commandline
 from recon.data import catalog, photos
 
 tf = pytest.importorskip("tensorflow")
@@ -331,6 +332,25 @@ def test_odd_photos_come_through_as_pillow_reads_them(tmp_path, name):
     plain, photo = decoded(tmp_path / name)
     assert not plain
     np.testing.assert_array_equal(np.round(photo * 255), photos.read(tmp_path / name))
+
+
+@pytest.mark.parametrize("names", [[*PLAIN], [*ODD], [*PLAIN, *ODD]], ids=["plain", "odd", "both"])
+@pytest.mark.parametrize("sharded", [False, True])
+def test_photos_of_one_kind_or_of_both_are_read_as_pillow_reads_them(tmp_path, names, sharded):
+    place, generator = tmp_path / "photos", np.random.default_rng(0)
+    place.mkdir()
+    for name in names:
+        array = generator.integers(0, 256, (33, 33, 3), dtype="uint8")
+        (PLAIN | ODD)[name](array).save(place / f"{name.replace('.', '-')}.{name[-3:]}")
+    if sharded:
+        place, files = tmp_path / "shards", place
+        commandline.run(shard.shard, [str(files), str(place), "--shards", "2"])
+    rows = catalog.read(place)
+    assert len(rows) == len(names)
+    arguments = pipeline.files(rows)
+    squares = tf.data.Dataset.range(len(rows)).map(lambda n: pipeline.read_square(*arguments(n)))
+    for square, row in zip(squares.as_numpy_iterator(), rows.itertuples(), strict=True):
+        np.testing.assert_array_equal(square, photos.read(row.path))
 
 
 def test_a_photo_taken_sideways_is_turned_upright(tmp_path):
