@@ -29,7 +29,9 @@ KEPT = 1 << 30  # bytes: photos that fit are read once, those of validation with
 
 def load(table: pd.DataFrame, size: int) -> np.ndarray:
     """Read, or draw, all photos of a table: uint8 `(N, size, size, 3)`."""
-    with ThreadPoolExecutor() as pool:  # Pillow and NumPy let go of Python's lock
+    # Pillow lets go of Python's lock while it decodes. Drawing is many small steps of NumPy's, for
+    # each of which threads would queue: with six of them it takes twice as long as with one.
+    with ThreadPoolExecutor(1 if drawn(table) else None) as pool:
         photos_in_order = pool.map(lambda row: catalog.photo(row, size), table.itertuples())
         return np.stack(list(progress(photos_in_order, "reading photos", len(table))))
 
