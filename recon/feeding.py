@@ -129,6 +129,8 @@ class Feed(layers.Layer):
             self.photos = self.add_weight(
                 photos.shape, lambda *_, **__: photos, "uint8", trainable=False, name="photos"
             )
+        # Were it a constant, XLA would multiply by 1/255, which is not the same in the last bit.
+        self.white = self.add_weight((), lambda *_, **__: 255.0, trainable=False, name="white")
         self.call_in_one_pass = in_one_pass(self.unpack)
 
     def call(self, wire):
@@ -151,7 +153,7 @@ class Feed(layers.Layer):
         else:
             where = wire["index"], wire["cut"], wire["mirrored"]
             photo = views(ops.convert_to_tensor(self.photos), *where, self.size)
-        photo = ops.cast(photo, "float32") / 255
+        photo = ops.cast(photo, "float32") / self.white
         if "sides" in wire:
             photo = zoomed(photo, wire["cut"], wire["sides"], wire["mirrored"], self.size)
         if "powers" in wire:

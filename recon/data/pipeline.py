@@ -410,8 +410,8 @@ def wire(
 ) -> tf.data.Dataset:
     """The batches of `training` as they travel: bytes, for `feeding.Fed` to make photos of.
 
-    Same photos, cuts, mirrors and boxes; of photos that are resized, the whole numbers from 0 to
-    255 that are nearest.
+    Same photos, cuts, mirrors and boxes, to the bit; of photos that are resized, the whole numbers
+    from 0 to 255 that are nearest.
 
     Args:
         resident: photos lie on the device, all of them, `load(table, jittered(table, size, zoom))`;
